@@ -1,0 +1,36 @@
+"""Limits on how far a protected waveform may stray from its original. All act within a window, never on a whole file.
+
+``waves``, ``changed`` are ``(batch, time)``; ``mask`` marks true samples.
+"""
+
+from __future__ import annotations
+
+from torch import Tensor
+
+from aclipse.audio.signal import running_mean
+from aclipse.contracts import SAMPLE_RATE
+
+WINDOW = SAMPLE_RATE  # samples, 1 s: longer than a syllable, so the rhythm of loudness is kept
+QUIET = 1e-8  # power, -80 dBFS: below it there is nothing to match
+
+
+def local_power(waves: Tensor, mask: Tensor) -> Tensor:
+    """Mean square around each sample, ``(batch, time)``, never below QUIET."""
+    return running_mean(waves.square()[:, None], mask, WINDOW)[:, 0] + QUIET
+
+
+def match_loudness(waves: Tensor, changed: Tensor, mask: Tensor) -> Tensor:
+    """Give ``changed`` the local level of ``waves``."""
+    return changed * (local_power(waves, mask) / local_power(changed, mask)).sqrt()
+
+
+def limit_snr(waves: Tensor, changed: Tensor, mask: Tensor, snr_db: float) -> Tensor:
+    """Shrink the change where its local level is above the signal's less ``snr_db`` (an L2 projection, locally)."""
+    change = changed - waves
+    allowed = local_power(waves, mask) * 10 ** (-snr_db / 10)
+    return waves + change * (allowed / local_power(change, mask)).sqrt().clamp(max=1.0)
+
+
+def limit_peak(waves: Tensor, changed: Tensor, peak: float) -> Tensor:
+    """Clip the change of every sample to ``[-peak, peak]`` (an L∞ projection)."""
+    return waves + (changed - waves).clamp(-peak, peak)

@@ -1,0 +1,221 @@
+"""The command line: parse, call one typed function, print. Heavy imports happen inside the commands."""
+
+from __future__ import annotations
+
+import logging
+import sys
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import typer
+from rich.console import Console
+from rich.logging import RichHandler
+from rich.progress import Progress
+from rich.table import Table
+
+from aclipse.errors import AclipseError
+
+app = typer.Typer(
+    help="Speech that still tells how someone feels, and no longer what they said.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+corpus_app = typer.Typer(help="Make a corpus into a manifest, and see what is in it.", no_args_is_help=True)
+app.add_typer(corpus_app, name="corpus")
+console = Console()
+
+Corpus = Literal["crema-d", "ravdess", "iemocap", "msp-improv", "librispeech", "folder"]
+Labels = Literal["intended", "voted", "voice"]
+Threads = Annotated[int, typer.Option(help="Processor cores to use; 0: all. Results are the same for the same number.")]
+Output = Annotated[Path, typer.Option("--output", "-o", help="Where to write.")]
+
+
+def main() -> None:
+    """Run the command line; errors raised on purpose are printed without a traceback and end with status 1."""
+    handler = RichHandler(console=Console(stderr=True), show_path=False, show_level=False)
+    logging.basicConfig(level=logging.INFO, format="%(message)s", datefmt="%X", handlers=[handler])
+    try:
+        app()
+    except AclipseError as error:
+        Console(stderr=True).print(f"[red]error[/red] {error}", markup=True, highlight=False, soft_wrap=True)
+        sys.exit(1)
+
+
+@corpus_app.command("import")
+def import_corpus(
+    corpus: Annotated[Corpus, typer.Argument(help="Whose layout the folder has.")],
+    path: Annotated[Path, typer.Argument(help="The corpus's own folder, or any folder of recordings.")],
+    output: Output,
+    labels: Annotated[
+        Labels, typer.Option(help="crema-d: what the actor meant, or what listeners heard.")
+    ] = "intended",
+    csv: Annotated[Path | None, typer.Option(help="folder: a table of labels beside the recordings.")] = None,
+) -> None:
+    """Write the manifest of a corpus: one row a recording, with what is known of it."""
+    from aclipse.corpora import manifest
+    from aclipse.registry import CORPORA, load
+
+    options: dict[str, Any] = {}
+    if labels != "intended":
+        options["labels"] = labels
+    if csv is not None:
+        options["csv"] = csv
+    try:
+        found = load(CORPORA, corpus)(path, **options)
+    except TypeError as error:
+        raise typer.BadParameter(f"{corpus} does not take {' or '.join('--' + name for name in options)}") from error
+    manifest.write(found, output)
+    console.print(f"{len(found.clips)} clips → {output}")
+
+
+@corpus_app.command("synthesize")
+def synthesize(
+    folder: Annotated[Path, typer.Argument(help="Where the recordings go; a finished corpus there is used again.")],
+    output: Output,
+    clips: Annotated[int, typer.Option(min=1)] = 1200,
+    seed: Annotated[int, typer.Option(min=0)] = 0,
+) -> None:
+    """Speak an emotional corpus with espeak-ng: many voices, four emotions, sentences worth hiding."""
+    from aclipse.corpora import manifest, synthetic
+
+    with Progress(console=console, transient=True) as progress:
+        bar = progress.add_task("speaking", total=clips)
+        made = synthetic.make(folder, clips, seed, lambda done, total: progress.update(bar, completed=done))
+    manifest.write(made, output)
+    console.print(f"{len(made.clips)} clips → {output}")
+
+
+@corpus_app.command("check")
+def check_corpus(
+    path: Annotated[Path, typer.Argument(metavar="MANIFEST")],
+    every: Annotated[bool, typer.Option("--all", help="List every problem, not the first ten.")] = False,
+) -> None:
+    """Say what is in a corpus and what is wrong with it, file by file; status 1 if a clip cannot be used."""
+    from aclipse.corpora import check, manifest
+
+    report = check.check(manifest.read(path))
+    for name, value in report.summary():
+        console.print(f"[bold]{name:14}[/bold] {value}", highlight=False)
+    shown = report.problems if every else report.problems[:10]
+    for problem in shown:
+        console.print(
+            f"{problem.severity:8} {problem.id or path.name}  {problem.detail}", highlight=False, markup=False
+        )
+    if len(shown) < len(report.problems):
+        console.print(f"… and {len(report.problems) - len(shown)} more; see them with --all")
+    if report.count("error"):
+        raise typer.Exit(1)
+
+
+@app.command()
+def train(
+    recipe: Annotated[Path, typer.Argument(metavar="RECIPE", help="A TOML file, such as recipes/crema-d.toml.")],
+    corpus: Annotated[Path, typer.Option(metavar="MANIFEST", help="What `aclipse corpus import` wrote.")],
+    output: Annotated[Path | None, typer.Option("--output", "-o", help="The run's folder [runs/RECIPE].")] = None,
+    changes: Annotated[
+        list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Change a setting: cascade.epochs=20")
+    ] = None,
+    resume: Annotated[bool, typer.Option("--resume", help="Go on with an interrupted run.")] = False,
+    threads: Threads = 0,
+) -> None:
+    """Train the frozen recognisers, then the cascade in its two stages."""
+    from aclipse.corpora import manifest
+    from aclipse.experiments.recipe import read_recipe
+    from aclipse.experiments.run import train
+
+    _use(threads)
+    folder = output or Path("runs") / recipe.stem
+    train(read_recipe(recipe, changes), manifest.read(corpus), folder, resume)
+    console.print(f"trained → {folder}. Next: aclipse audit {folder}")
+
+
+@app.command()
+def protect(
+    inputs: Annotated[list[Path], typer.Argument(help="Recordings, folders or manifests (.csv).")],
+    output: Output,
+    model: Annotated[Path, typer.Option(help="A run's folder, or a cascade's weights.")],
+    strength: Annotated[float, typer.Option(min=0, max=1, help="0: the input, 1: the full protection.")] = 1.0,
+    keep_rate: Annotated[bool, typer.Option(help="Write at the input's sample rate, not at 16 kHz.")] = False,
+    overwrite: Annotated[bool, typer.Option(help="Protect again what is already there.")] = False,
+    threads: Threads = 0,
+) -> None:
+    """Protect recordings: 16 kHz mono WAV of the same length, folders mirrored; status 1 if a file failed."""
+    from aclipse.deploy.batch import Blend
+    from aclipse.deploy.batch import protect as protect_files
+    from aclipse.experiments.run import load_cascade
+
+    _use(threads)
+    protection = Blend(load_cascade(model), strength)
+    with Progress(console=console, transient=True) as progress:
+        bar = progress.add_task("protecting", total=None)
+        report = protect_files(
+            inputs,
+            output,
+            protection,
+            keep_rate=keep_rate,
+            overwrite=overwrite,
+            on_file=lambda path, done, total: progress.update(bar, completed=done, total=total),
+        )
+    speed = f", {report.audio_seconds:.0f} s of audio in {report.wall_seconds:.1f} s" if report.done else ""
+    console.print(f"{len(report.done)} protected, {len(report.skipped)} already there{speed} → {output}")
+    for path, reason in report.failed:
+        console.print(f"failed {path}: {reason}", style="red", markup=False, highlight=False)
+    if report.failed:
+        raise typer.Exit(1)
+
+
+@app.command()
+def audit(
+    run: Annotated[Path | None, typer.Argument(help="The folder of a finished run.")] = None,
+    original: Annotated[Path | None, typer.Option(help="Instead of a run: the folder of originals,")] = None,
+    protected: Annotated[Path | None, typer.Option(help="what any protector made of them,")] = None,
+    manifest: Annotated[Path | None, typer.Option(help="and what is known of them.")] = None,
+    recipe: Annotated[Path | None, typer.Option(help="Settings of that audit [the defaults].")] = None,
+    output: Annotated[Path | None, typer.Option("--output", "-o", help="Its folder [runs/audit-PROTECTED].")] = None,
+    threads: Threads = 0,
+) -> None:
+    """Judge a protection: is emotion still there, and what do attackers get? Writes audit/scores.csv."""
+    from aclipse.corpora import manifest as manifests
+    from aclipse.experiments import audit as audits
+    from aclipse.experiments.recipe import Recipe, read_recipe
+
+    _use(threads)
+    if run is not None and not (original or protected or manifest):
+        folder = run
+        audits.audit(run)
+    elif run is None and original and protected and manifest:
+        folder = output or Path("runs") / f"audit-{protected.resolve().name}"
+        settings = read_recipe(recipe) if recipe else Recipe()
+        audits.audit_folders(settings, manifests.read(manifest), original, protected, folder)
+    else:
+        raise typer.BadParameter("give a run, or all three of --original, --protected and --manifest")
+    _print_scores(folder)
+
+
+@app.command()
+def report(run: Annotated[Path, typer.Argument(help="The folder of an audited run.")]) -> None:
+    """Write one HTML page that opens anywhere, and its figures as PNG and PDF."""
+    from aclipse.report.html import write_report
+
+    console.print(f"report → {write_report(run)}")
+
+
+def _use(threads: int) -> None:
+    import torch
+
+    if threads:
+        torch.set_num_threads(threads)
+
+
+def _print_scores(folder: Path) -> None:
+    from aclipse.report.folder import read_run
+    from aclipse.report.tables import main_table
+
+    found = read_run(folder)
+    rows = main_table(found.scores, found.chance).as_text()
+    table = Table(*rows[0], box=None, header_style="bold")
+    for row in rows:
+        table.add_row(*row.values())
+    console.print(table)
+    console.print(f"scores → {folder / 'audit' / 'scores.csv'}. Next: aclipse report {folder}")

@@ -1,0 +1,168 @@
+"""What an attacker still gets and what is left of emotion, for a run of ours or for anybody's protected folder."""
+
+from __future__ import annotations
+
+import copy
+import json
+import logging
+import re
+from collections import Counter
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from aclipse.attackers.content import SENTENCE, closed_set
+from aclipse.attackers.words import WORDS
+from aclipse.audio import files
+from aclipse.contracts import Clip, Protection, Wave
+from aclipse.corpora.manifest import Manifest
+from aclipse.errors import MissingExtra
+from aclipse.evaluators.emotion import EMOTION
+from aclipse.experiments import run as runs
+from aclipse.experiments.recipe import Recipe
+from aclipse.experiments.recorded import Recorded
+from aclipse.experiments.scores import CLIP_COLUMNS, SCORE_COLUMNS, Sheet, finite_mean
+from aclipse.metrics import quality
+from aclipse.protections.baselines import WhiteNoise
+from aclipse.records import write_table, write_text
+from aclipse.registry import PROTECTIONS, load
+from aclipse.seeds import derive
+from aclipse.training import checkpoint
+from aclipse.training.batches import Speech, read_all
+from aclipse.training.recognition import Task, new_recognizer, train_recognizer
+
+log = logging.getLogger(__name__)
+
+
+Releaser = Callable[[Wave, Clip], Wave]  # what leaves the device for a clip
+
+
+class Audit:
+    """Judges releases of one corpus: the clean speech, the recognisers trained on it, what attackers may spend."""
+
+    def __init__(self, prepared: runs.Prepared) -> None:
+        self.settings, self.seed = prepared.recipe.audit, prepared.recipe.seed
+        self.speech, self.folder = prepared.speech, prepared.run.folder / "audit"
+        self.split = f"{prepared.split.name} [{prepared.split.hash}]"
+        self.frozen: dict[Task, Any] = {EMOTION: prepared.guides.emotion, WORDS: prepared.guides.words}
+        if closed_set(self.speech["train"].clips):
+            self.frozen[SENTENCE] = self._train_sentence()
+
+    def judge(self, subjects: dict[str, Releaser]) -> Path:
+        """Judge every subject and write scores.csv, clips.csv and clips to listen to; gives the path of the scores."""
+        sheet = Sheet(self.speech["test"].clips, self.split, self.settings.draws, self.seed)
+        for name, release in subjects.items():
+            log.info("audit of %s", name)
+            released = {part: speech.released(release) for part, speech in self.speech.items()}
+            sheet.add_quality(name, _quality(self.speech["test"], released["test"]))
+            for task, recognizer in self.frozen.items():
+                sheet.add_readings(name, task, "frozen", read_all(recognizer, released["test"]))
+                retrained = self.retrain(name, task, released)
+                sheet.add_readings(name, task, "retrained", read_all(retrained, released["test"]))
+            self._keep_audio(name, released["test"])
+        self._keep_audio("original", self.speech["test"])
+        write_text(self.folder / "chance.json", json.dumps(self._chance()))
+        write_table(self.folder / "clips.csv", CLIP_COLUMNS, sheet.marks)
+        write_table(self.folder / "scores.csv", SCORE_COLUMNS, sheet.scores)
+        return self.folder / "scores.csv"
+
+    def retrain(self, name: str, task: Task, released: dict[str, Speech]) -> Any:
+        """The clean recogniser, fine-tuned on protected speech with labels; what was trained before is kept."""
+        network = copy.deepcopy(self.frozen[task]).requires_grad_(True)
+        train = released["train"]
+        budget = min(self.settings.attacker_clips, len(train))
+        picked = np.random.default_rng(derive(self.seed, "attacker")).permutation(len(train))[:budget]
+        parts = train.subset(sorted(picked.tolist())), released["validation"]
+        folder = self.folder / "attackers" / name / task.name
+        train_recognizer(task, network, parts, getattr(self.settings, task.name), folder, self.seed)
+        return network
+
+    def baselines(self, release: Releaser) -> dict[str, Releaser]:
+        """The trivial protections; white noise at the SNR that ``release`` has on validation clips."""
+        speech = self.speech["validation"]
+        released = speech.released(release)
+        snr = [quality.snr_db(speech.wave(i), released.wave(i)) for i in range(len(speech))]
+        made: dict[str, Releaser] = {}
+        for name in self.settings.baselines:
+            kind = load(PROTECTIONS, name)
+            made[name] = self.seeded(kind(finite_mean(np.array(snr))) if kind is WhiteNoise else kind())
+        return made
+
+    def seeded(self, protection: Protection) -> Releaser:
+        """A protection whose randomness depends on the audit's seed and the clip alone."""
+        return lambda wave, clip: protection.release(wave, derive(self.seed, clip.id))
+
+    def _train_sentence(self) -> Any:
+        network = new_recognizer(SENTENCE, self.speech["train"], self.seed)
+        parts = self.speech["train"], self.speech["validation"]
+        train_recognizer(SENTENCE, network, parts, self.settings.sentence, self.folder / "sentence", self.seed)
+        return checkpoint.freeze(network)
+
+    def _chance(self) -> dict[str, float]:
+        clips = self.speech["test"].clips
+        chance = {"uar": 1 / len({clip.emotion for clip in clips})}
+        if SENTENCE in self.frozen:
+            said = Counter(SENTENCE.target(clip) for clip in clips)
+            chance["sentence_accuracy"] = max(said.values()) / len(clips)
+        return chance
+
+    def _keep_audio(self, name: str, speech: Speech) -> None:
+        for index in spread(speech.clips, self.settings.listen):
+            stem = re.sub(r"[/\\]", "_", speech.clips[index].id)
+            path = self.folder / "listen" / name / f"{stem}.wav"
+            path.parent.mkdir(parents=True, exist_ok=True)
+            files.write(path, speech.wave(index))
+
+
+def audit(folder: Path) -> Path:
+    """Judge the cascade of a finished run beside its baselines; gives the path of scores.csv.
+
+    Attackers that an earlier, interrupted audit has trained are kept. Raises RunError if the run is not finished.
+    """
+    auditor = Audit(runs.reopen(folder))
+    cascade = auditor.seeded(runs.load_cascade(folder))
+    return auditor.judge({"cascade": cascade, **auditor.baselines(cascade)})
+
+
+def audit_folders(recipe: Recipe, manifest: Manifest, original: Path, protected: Path, output: Path) -> Path:
+    """Judge any protector by its output: recognisers are trained on the originals, attackers on the protected.
+
+    Raises CorpusError where originals and protected files do not pair up.
+    """
+    prepared = runs.prepare(recipe, manifest, output, resume=True)
+    clips = [clip for speech in prepared.speech.values() for clip in speech.clips]
+    recorded = Recorded(original, protected, clips)
+    auditor = Audit(prepared)
+    return auditor.judge({protected.resolve().name: recorded, **auditor.baselines(recorded)})
+
+
+def _quality(original: Speech, protected: Speech) -> list[dict[str, float]]:
+    measures: dict[str, Callable[[Wave, Wave], float]] = {
+        "snr_db": quality.snr_db,
+        "si_sdr_db": quality.si_sdr_db,
+        "level_db": quality.level_change_db,
+        "stoi": quality.stoi,
+        "pesq": quality.pesq,
+    }
+    try:
+        quality.pesq(original.wave(0), original.wave(0))
+    except MissingExtra as missing:
+        log.warning("PESQ is left out: %s", missing)
+        del measures["pesq"]
+    pairs = [(original.wave(i), protected.wave(i)) for i in range(len(original))]
+    return [{name: measure(*pair) for name, measure in measures.items()} for pair in pairs]
+
+
+def spread(clips: Sequence[Clip], count: int) -> list[int]:
+    """Indices of clips to listen to: emotions in turn, speakers as different as can be."""
+    chosen: list[int] = []
+    left = sorted(range(len(clips)), key=lambda i: derive(0, clips[i].id))
+    while left and len(chosen) < count:
+        emotions = Counter(clips[i].emotion for i in chosen)
+        speakers = Counter(clips[i].speaker for i in chosen)
+        best = min(left, key=lambda i: (emotions[clips[i].emotion], speakers[clips[i].speaker]))
+        chosen.append(best)
+        left.remove(best)
+    return chosen

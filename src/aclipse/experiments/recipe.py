@@ -1,0 +1,114 @@
+"""A recipe: TOML that holds only what differs from the defaults, read into typed settings."""
+
+from __future__ import annotations
+
+import tomllib
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import Field, ValidationError
+
+from aclipse.contracts import Settings
+from aclipse.errors import RecipeError
+from aclipse.protections.cascade.method import CascadeSettings
+from aclipse.training.loop import LoopSettings
+
+
+class CorpusSettings(Settings):
+    """Which clips of the corpus count."""
+
+    emotions: tuple[str, ...] = Field(("neutral", "happy", "sad", "angry"), strict=False, min_length=2)
+
+
+class SplitSettings(Settings):
+    """Who is trained on, who chooses the checkpoint, who is judged."""
+
+    kind: Literal["speaker-kfold", "leave-one-session-out", "utterance-kfold"] = "speaker-kfold"
+    folds: int = Field(5, ge=2)
+    fold: int = Field(0, ge=0)
+    validation: float = Field(0.125, gt=0, lt=1)
+
+
+class EvaluatorSettings(Settings):
+    """The frozen recognisers."""
+
+    source: str = "train"  # train them; "built-in": those of the package; or the folder of another run
+    emotion: LoopSettings = LoopSettings(epochs=30, learning_rate=1.5e-3)
+    words: LoopSettings = LoopSettings(epochs=14, batch_size=8, learning_rate=1.5e-3)
+
+
+class AuditSettings(Settings):
+    """What is judged beside the cascade, and how much an attacker may spend."""
+
+    baselines: tuple[str, ...] = Field(("identity", "silence", "low-pass", "white-noise"), strict=False)
+    attacker_clips: int = Field(1000, ge=1)  # protected clips with labels that a retrained recogniser learns from
+    emotion: LoopSettings = LoopSettings(epochs=5, learning_rate=5e-4)
+    words: LoopSettings = LoopSettings(epochs=5, learning_rate=5e-4)
+    sentence: LoopSettings = LoopSettings(epochs=8, learning_rate=1e-3)
+    draws: int = Field(1000, ge=100)  # bootstrap
+    listen: int = Field(6, ge=0)  # test clips kept as audio for the report
+
+
+class Recipe(Settings):
+    """Everything that a run depends on, beside its corpus."""
+
+    seed: int = Field(0, ge=0)
+    corpus: CorpusSettings = CorpusSettings()
+    split: SplitSettings = SplitSettings()
+    evaluators: EvaluatorSettings = EvaluatorSettings()
+    cascade: CascadeSettings = CascadeSettings()
+    audit: AuditSettings = AuditSettings()
+
+
+def read_recipe(path: Path, overrides: list[str] | None = None) -> Recipe:
+    """Read a recipe and apply ``section.key=value`` overrides; a value is written as in TOML, or is a bare word.
+
+    Raises RecipeError for a missing or broken file, an unknown key, a wrong type or a value out of range.
+    """
+    try:
+        settings = tomllib.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise RecipeError(f"{path}: cannot read this recipe ({error.strerror}).") from error
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise RecipeError(f"{path}: not a TOML file ({error}).") from error
+    for override in overrides or []:
+        _override(settings, override)
+    return parse_recipe(settings, str(path))
+
+
+def parse_recipe(settings: dict[str, Any], source: str) -> Recipe:
+    """Check settings and fill in defaults; raises RecipeError naming ``source``."""
+    try:
+        return Recipe(**settings)
+    except ValidationError as error:
+        raise RecipeError("\n".join(f"{source}: {_explain(problem)}" for problem in error.errors())) from error
+
+
+def _override(settings: dict[str, Any], override: str) -> None:
+    key, equals, value = override.partition("=")
+    if not equals or not key:
+        raise RecipeError(f"--set {override}: write it as section.key=value, for example cascade.epochs=20")
+    try:
+        parsed = tomllib.loads(f"value = {value}")["value"]
+    except tomllib.TOMLDecodeError:
+        parsed = value
+    *sections, last = key.strip().split(".")
+    for section in sections:
+        settings = settings.setdefault(section, {})
+        if not isinstance(settings, dict):
+            raise RecipeError(f"--set {override}: {section} is a value, not a section")
+    settings[last] = parsed
+
+
+def _explain(problem: Any) -> str:
+    place = ".".join(str(part) for part in problem["loc"])
+    if problem["type"] == "extra_forbidden":
+        return f"{place} is not a setting. Allowed here: {', '.join(_allowed(problem['loc'][:-1]))}"
+    return f"{place} = {problem['input']!r} is not allowed: {problem['msg'].lower()}"
+
+
+def _allowed(sections: tuple[Any, ...]) -> list[str]:
+    kind: Any = Recipe
+    for section in sections:
+        kind = kind.model_fields[section].annotation
+    return sorted(kind.model_fields)

@@ -1,0 +1,195 @@
+"""The flow of a training: corpus → split → frozen recognisers → cascade, each finished part kept on disk."""
+
+from __future__ import annotations
+
+import json
+import logging
+from collections.abc import Sequence
+from dataclasses import dataclass
+from importlib.resources import as_file, files
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from aclipse import __version__
+from aclipse.attackers.words import WORDS
+from aclipse.contracts import Clip, Guides
+from aclipse.corpora import manifest as manifests
+from aclipse.corpora import splits
+from aclipse.corpora.manifest import Manifest
+from aclipse.errors import CorpusError, RunError
+from aclipse.evaluators.emotion import EMOTION
+from aclipse.experiments.recipe import Recipe, parse_recipe
+from aclipse.models.compact import CharacterRecognizer, ClipClassifier
+from aclipse.protections.cascade.method import Cascade, Trainer
+from aclipse.records import Run, environment, file_hash, now
+from aclipse.training import checkpoint
+from aclipse.training.batches import Speech
+from aclipse.training.loop import LoopSettings
+from aclipse.training.recognition import Task, new_recognizer, train_recognizer
+
+log = logging.getLogger(__name__)
+
+KINDS = {"emotion": ClipClassifier, "words": CharacterRecognizer}
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """A run whose split is drawn and whose recognisers are trained."""
+
+    run: Run
+    recipe: Recipe
+    speech: dict[str, Speech]
+    guides: Guides
+    split: splits.Split
+
+
+def prepare(recipe: Recipe, manifest: Manifest, folder: Path, resume: bool = False) -> Prepared:
+    """Open a run folder, draw the split, and train the frozen recognisers or copy them.
+
+    Raises RunError if the folder holds a run and ``resume`` is off, or a run of other settings.
+    """
+    run = _open(recipe, manifest, folder, resume)
+    clips, emotions = usable(manifest), recipe.corpus.emotions
+    manifest.only(emotions)  # an emotion that no clip has is an error before anything is trained
+    split = splits.split(clips, **recipe.split.model_dump(), seed=recipe.seed)
+    splits.write(split, folder / "split.csv")
+    manifests.write(manifest, folder / "manifest.csv")
+    sizes = {part: len(split.ids(part)) for part in splits.PARTS}
+    run.note(split={"name": split.name, "hash": split.hash, **sizes})
+    speech = parts(clips, split, emotions)
+    # words can be learned from every emotion, so that recogniser hears all clips of the training part
+    heard = {EMOTION: speech, WORDS: {**parts(clips, split), "validation": speech["validation"]}}
+    return Prepared(run, recipe, speech, _guides(run, recipe, heard), split)
+
+
+def train(recipe: Recipe, manifest: Manifest, folder: Path, resume: bool = False) -> Run:
+    """Train the recognisers and the cascade of a recipe into a run folder.
+
+    With ``resume``, what an interrupted run of the same recipe and corpus has done is kept, and the final weights are
+    those of a run that was never interrupted.
+    """
+    prepared = prepare(recipe, manifest, folder, resume)
+    run, speech = prepared.run, prepared.speech
+    if not run.weights("cascade").exists():
+        trainer = Trainer(recipe.cascade, prepared.guides, speech["train"], speech["validation"], recipe.seed)
+        trainer.run(folder / "cascade").save(run.weights("cascade"))
+    run.note(weights={part: file_hash(run.weights(part)) for part in ("emotion", "words", "cascade")})
+    return run
+
+
+def reopen(folder: Path) -> Prepared:
+    """A run trained before.
+
+    Raises RunError if the folder holds none or it is not finished.
+    """
+    run = Run(folder)
+    recipe = parse_recipe(run.facts["recipe"], str(folder / "run.json"))
+    if not run.weights("words").exists():
+        raise RunError(f"{folder} was not trained to the end. Go on with: aclipse train … --resume")
+    manifest, split = manifests.read(folder / "manifest.csv"), splits.read(folder / "split.csv")
+    speech = parts(usable(manifest), split, recipe.corpus.emotions)
+    return Prepared(run, recipe, speech, load_guides(run), split)
+
+
+def usable(manifest: Manifest) -> list[Clip]:
+    """The clips with a transcript and a speaker.
+
+    Raises CorpusError if there are none.
+    """
+    clips = [clip for clip in manifest.clips if WORDS.target(clip) and clip.speaker]
+    if not clips:
+        raise CorpusError(
+            f"no clip of {manifest.name!r} has a transcript and a speaker. "
+            "Add those columns to the manifest; `aclipse corpus check` shows what is missing."
+        )
+    if len(clips) < len(manifest.clips):
+        log.warning("%d clips have no transcript or no speaker and are left out", len(manifest.clips) - len(clips))
+    return clips
+
+
+def parts(clips: Sequence[Clip], split: splits.Split, emotions: Sequence[str] = ()) -> dict[str, Speech]:
+    """The recordings of each part of a split, those with one of ``emotions`` if any are given."""
+    kept = [clip for clip in clips if not emotions or clip.emotion in emotions]
+    return {part: Speech(split.of(kept, part)) for part in splits.PARTS}
+
+
+def load_guides(run: Run) -> Guides:
+    """The frozen recognisers of a finished run."""
+    emotion, words = (checkpoint.freeze(_load(run, task)) for task in (EMOTION, WORDS))
+    return Guides(emotion, words)
+
+
+def load_cascade(folder: Path) -> Cascade:
+    """The protection of a finished run, given the run's folder or a weights file.
+
+    Raises RunError if there is none.
+    """
+    return Cascade.load(folder if folder.suffix == ".safetensors" else Run(folder).weights("cascade"))
+
+
+def _open(recipe: Recipe, manifest: Manifest, folder: Path, resume: bool) -> Run:
+    run = Run(folder)
+    wanted = {"recipe": recipe.model_dump(mode="json"), "corpus": describe(manifest), "seed": recipe.seed}
+    if (folder / "run.json").exists():
+        if not resume:
+            raise RunError(f"{folder} already holds a run. Go on with --resume, or give another folder with --output.")
+        facts = run.facts
+        differing = [key for key, value in wanted.items() if json.loads(json.dumps(value)) != facts.get(key)]
+        if differing:
+            raise RunError(f"{folder} holds a run of another {' and '.join(differing)}. Give another --output.")
+        return run
+    run.note(aclipse=__version__, created=now(), environment=environment(torch.get_num_threads()), **wanted)
+    return run
+
+
+def describe(manifest: Manifest) -> dict[str, Any]:
+    """Facts that identify a corpus."""
+    return {
+        "name": manifest.name,
+        "hash": manifest.hash,
+        "clips": len(manifest.clips),
+        "speakers": len({clip.speaker for clip in manifest.clips}),
+        "emotions": list(manifest.emotions),
+    }
+
+
+def _guides(run: Run, recipe: Recipe, heard: dict[Task, dict[str, Speech]]) -> Guides:
+    for task, speech in heard.items():
+        if run.weights(task.name).exists():
+            continue
+        if recipe.evaluators.source == "train":
+            _train_guide(run, task, getattr(recipe.evaluators, task.name), speech, recipe.seed)
+        else:
+            _copy_guide(run, task, recipe.evaluators.source, speech["test"])
+    return load_guides(run)
+
+
+def _train_guide(run: Run, task: Task, loop: LoopSettings, speech: dict[str, Speech], seed: int) -> None:
+    network = new_recognizer(task, speech["train"], seed)
+    folder = run.folder / task.name
+    progress = train_recognizer(task, network, (speech["train"], speech["validation"]), loop, folder, seed)
+    heard = sorted({clip.speaker for part in ("train", "validation") for clip in speech[part].clips})
+    facts = {"corpus": run.facts["corpus"], "speakers": heard, "validation": progress.best_score}
+    checkpoint.save_module(run.weights(task.name), network, **facts)
+
+
+def _copy_guide(run: Run, task: Task, source: str, test: Speech) -> None:
+    if source == "built-in":
+        with as_file(files("aclipse") / "assets" / f"{task.name}.safetensors") as path:
+            network, facts = checkpoint.load_module(path, KINDS[task.name])
+    else:
+        network, facts = checkpoint.load_module(Run(Path(source)).weights(task.name), KINDS[task.name])
+    known = sorted({clip.speaker for clip in test.clips} & set(facts["speakers"]))
+    if known:
+        raise RunError(
+            f"the {task.name} recogniser of {source!r} was trained on {len(known)} of the test speakers "
+            f"({', '.join(known[:3])}). Use the split that it was trained with, or evaluators.source='train'."
+        )
+    del facts["settings"]
+    checkpoint.save_module(run.weights(task.name), network, **facts)
+
+
+def _load(run: Run, task: Task) -> Any:
+    return checkpoint.load_module(run.weights(task.name), KINDS[task.name])[0]

@@ -1,0 +1,206 @@
+"""Aclipse as a protection: release recordings, and be fitted in two stages against frozen recognisers."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+import torch
+from pydantic import Field
+from torch import Tensor
+
+from aclipse.audio import budget
+from aclipse.audio.augment import change_speed, tilt_spectrum
+from aclipse.contracts import SAMPLE_RATE, Guides, Release, Settings, Wave
+from aclipse.metrics.classification import accuracy, uar
+from aclipse.metrics.transcription import error_rate, word_edits
+from aclipse.models import text
+from aclipse.protections.cascade import modules, objectives
+from aclipse.protections.cascade.network import CascadeNetwork, NetworkSettings
+from aclipse.protections.cascade.sampling import stratified_subset
+from aclipse.seeds import derive
+from aclipse.training import checkpoint
+from aclipse.training.batches import Batch, Speech
+from aclipse.training.loop import Job, LoopSettings, Progress, Row, fit, write_history
+
+BLOCK = 60 * SAMPLE_RATE  # samples protected at a time
+
+
+class CascadeSettings(Settings):
+    """Aclipse's training; the numbers of the paper are in brackets."""
+
+    network: NetworkSettings = NetworkSettings()
+    loss: Literal["bounded", "paper"] = "bounded"  # paper: CTC summed over the batch, without a ceiling
+    epochs: int = Field(20, ge=2)  # both stages together [100]
+    stage_one_epochs: int | None = Field(None, ge=1)  # half of them if not given
+    batch_size: int = Field(8, ge=1)  # [2]
+    stage_one_rate: float = Field(1e-3, gt=0)  # Adam [1e-3; large backbones 2e-4]
+    stage_two_rate: float = Field(3e-4, gt=0)  # [1e-5]
+    lambda_one: float = 1.0  # weight of CTC in stage 1; its sign does not matter (the paper's is -1)
+    lambda_two: float = Field(1.0, gt=0)  # weight of CTC in stage 2
+    ctc_ceiling: float = Field(4.0, gt=0)  # nats a character; above it a recording is obfuscated enough
+    subset: int = Field(400, ge=1)  # clips an epoch, stratified by emotion
+    redraw: int = Field(5, ge=1)  # epochs that a subset is used for
+    floor_drop: float = Field(0.05, ge=0)  # accuracy that may be lost on validation clips
+
+
+class Cascade:
+    """The Aclipse protection: waveform in, waveform out, of the same length and aligned.
+
+    >>> wave = np.sin(np.arange(8000, dtype=np.float32))
+    >>> bool(np.allclose(Cascade(CascadeNetwork(NetworkSettings())).release(wave), wave, atol=1e-5))
+    True
+    """
+
+    name = "cascade"
+    releases = Release.WAVEFORM
+
+    def __init__(self, network: CascadeNetwork) -> None:
+        self.network: CascadeNetwork = checkpoint.freeze(network)
+        reach = 2 * modules.reach(network.settings.module) + 2 * budget.WINDOW
+        self.context = -(-reach // modules.STRIDE) * modules.STRIDE  # whole strides keep blocks on the frame grid
+
+    def release(self, wave: Wave, seed: int = 0) -> Wave:
+        """Protect one recording, ``(time,) -> (time,)``."""
+        return np.concatenate([wave[:0], *self.release_blocks([wave], seed)])
+
+    def release_blocks(self, blocks: Iterable[Wave], seed: int = 0) -> Iterator[Wave]:
+        """Protect a recording that arrives in blocks: each BLOCK is seen with all the context that it depends on."""
+        held, before = np.zeros(0, np.float32), 0  # `before`: samples of `held` that are context already given out
+        for block in blocks:
+            held = np.concatenate([held, block])
+            while len(held) >= before + BLOCK + self.context:
+                yield self._protect(held[: before + BLOCK + self.context])[before : before + BLOCK]
+                drop = max(before + BLOCK - self.context, 0)
+                held, before = held[drop:], before + BLOCK - drop
+        if len(held) > before:
+            yield self._protect(held)[before:]
+
+    @torch.no_grad()
+    def _protect(self, wave: Wave) -> Wave:
+        batch = torch.from_numpy(np.ascontiguousarray(wave))[None]
+        return self.network(batch, torch.tensor([len(wave)]))[0].numpy()
+
+    def save(self, path: Path) -> None:
+        """Write weights and settings into one safetensors file."""
+        facts = {"settings": self.network.settings.model_dump()}
+        checkpoint.save(path, self.network.state_dict(), facts)
+
+    @classmethod
+    def load(cls, path: Path) -> Cascade:
+        """Read what `save` wrote; raises RunError for anything else."""
+        tensors, facts = checkpoint.load(path)
+        network = CascadeNetwork(NetworkSettings(**facts["settings"]))
+        network.load_state_dict(tensors)
+        return cls(network)
+
+
+class Trainer:
+    """Fits a cascade: stage 1 tunes SO and ER against both recognisers, stage 2 tunes ER with SO frozen."""
+
+    def __init__(self, settings: CascadeSettings, guides: Guides, train: Speech, validation: Speech, seed: int) -> None:
+        self.settings, self.guides, self.seed = settings, guides, seed
+        self.train, self.validation = train, validation
+        self.emotions = [clip.emotion for clip in train.clips]
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(derive(seed, "cascade"))
+            self.network = CascadeNetwork(settings.network)
+
+    def run(self, folder: Path) -> Cascade:
+        """Train both stages, or what is left of them, and give the cascade chosen on validation clips."""
+        floor = self.measure(lambda waves, lengths: waves)["accuracy"] - self.settings.floor_drop
+        first = self._stage(1, self._stage_one_loss, floor, folder)
+        self.network.so.requires_grad_(False)
+        second = self._stage(2, self._stage_two_loss, floor, folder)
+        if first.best_score > second.best_score:
+            self.network.load_state_dict(first.best)
+        _write_stages(folder / "history.csv", first, second)
+        return Cascade(self.network)
+
+    def _stage(self, stage: int, loss: Callable[[Tensor, Tensor], Tensor], floor: float, folder: Path) -> Progress:
+        s = self.settings
+        first = s.stage_one_epochs or s.epochs // 2
+        loop = LoopSettings(
+            epochs=first if stage == 1 else s.epochs - first,
+            batch_size=s.batch_size,
+            learning_rate=s.stage_one_rate if stage == 1 else s.stage_two_rate,
+            schedule="constant",
+        )
+        job = Job(
+            name=f"stage {stage}",
+            network=self.network,
+            batches=lambda epoch: self._batches(stage, epoch),
+            objective=lambda batch: self._terms(batch, loss),
+            validate=lambda: self.measure(self.network),
+            score=lambda row: choose(row, floor),
+        )
+        return fit(job, loop, folder / f"stage-{stage}", self.seed)
+
+    def _batches(self, stage: int, epoch: int) -> list[Callable[[], Batch]]:
+        s = self.settings
+        draw = derive(self.seed, "subset", stage, epoch // s.redraw)
+        subset = self.train.subset(stratified_subset(self.emotions, s.subset, draw))
+        order = subset.shuffled(s.batch_size, derive(self.seed, "order", stage, epoch))
+        return [lambda indices=indices: subset.batch(indices) for indices in order]  # type: ignore[misc]
+
+    def _terms(self, batch: Batch, loss: Callable[[Tensor, Tensor], Tensor]) -> tuple[Tensor, dict[str, Tensor]]:
+        waves, lengths = change_speed(batch.waves, batch.lengths, 1.0 + 0.16 * (torch.rand(()).item() - 0.5))
+        waves = tilt_spectrum(waves, 0.6 * (torch.rand(len(waves)) - 0.5))
+        protected = self.network(waves, lengths)
+        cross_entropy = self.guides.emotion.loss(protected, lengths, [c.emotion for c in batch.clips]).mean()
+        transcripts = [text.normalize(clip.transcript) for clip in batch.clips]
+        ctc = self.guides.words.loss(protected, lengths, transcripts)
+        if self.settings.loss == "paper":
+            ctc = ctc.sum()[None]
+        else:
+            ctc = ctc / torch.tensor([max(len(transcript), 1) for transcript in transcripts])
+        return loss(cross_entropy, ctc), {"cross_entropy": cross_entropy, "ctc": ctc.mean()}
+
+    def _stage_one_loss(self, cross_entropy: Tensor, ctc: Tensor) -> Tensor:
+        ceiling = None if self.settings.loss == "paper" else self.settings.ctc_ceiling
+        return objectives.stage_one(cross_entropy, ctc, self.settings.lambda_one, ceiling)
+
+    def _stage_two_loss(self, cross_entropy: Tensor, ctc: Tensor) -> Tensor:
+        return objectives.stage_two(cross_entropy, ctc, self.settings.lambda_two)
+
+    @torch.no_grad()
+    def measure(self, network: Callable[[Tensor, Tensor], Tensor]) -> Row:
+        """Accuracy, UAR, WER and mean SNR of validation clips after ``network``."""
+        truth, read, counts, snr = [], [], [], []
+        for indices in self.validation.in_order(16):
+            batch = self.validation.batch(indices)
+            protected = network(batch.waves, batch.lengths)
+            truth += [clip.emotion for clip in batch.clips]
+            read += self.guides.emotion.read(protected, batch.lengths)
+            heard = self.guides.words.read(protected, batch.lengths)
+            said = [text.normalize(clip.transcript) for clip in batch.clips]
+            counts += [word_edits(s, h) for s, h in zip(said, heard, strict=True)]
+            noise = (protected - batch.waves).square().sum(-1).clamp(min=1e-12)
+            snr += (10 * torch.log10(batch.waves.square().sum(-1) / noise)).tolist()
+        return {
+            "accuracy": accuracy(truth, read),
+            "uar": uar(truth, read),
+            "wer": error_rate(counts),
+            "snr_db": float(np.mean(snr)),
+        }
+
+
+def choose(row: Row, floor: float) -> float:
+    """Score of an epoch: its WER where accuracy holds the floor; otherwise, below any of those, how near it came.
+
+    >>> choose({"wer": 0.9, "accuracy": 0.7}, floor=0.65), choose({"wer": 0.9, "accuracy": 0.5}, floor=0.75)
+    (0.9, -0.25)
+    """
+    return row["wer"] if row["accuracy"] >= floor else row["accuracy"] - floor
+
+
+def _write_stages(path: Path, first: Progress, second: Progress) -> None:
+    best = 1 if first.best_score > second.best_score else 2
+    rows: list[Row] = []
+    for stage, progress in ((1, first), (2, second)):
+        for row in progress.history:
+            chosen = int(stage == best and row["epoch"] == progress.best_epoch)
+            rows.append({**row, "epoch": len(rows), "stage": stage, "chosen": chosen})
+    write_history(path, rows)

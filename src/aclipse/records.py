@@ -1,0 +1,90 @@
+"""One run = one folder: what was asked, on which data, with which seeds, and what came out.
+
+``run.json`` settings, versions, hashes · ``split.csv`` who was in which part · ``emotion/ words/ cascade/`` weights and
+``history.csv`` · ``audit/`` scores, per-clip marks, clips to listen to · ``report/`` the page
+"""
+
+from __future__ import annotations
+
+import csv
+import hashlib
+import json
+import platform
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+from aclipse.errors import RunError
+
+
+@dataclass(frozen=True)
+class Run:
+    """Paths and facts of a run folder."""
+
+    folder: Path
+
+    @property
+    def facts(self) -> dict[str, Any]:
+        """The content of run.json.
+
+        Raises RunError if the folder holds no run.
+        """
+        path = self.folder / "run.json"
+        try:
+            return json.loads(path.read_text(encoding="utf-8"))
+        except FileNotFoundError as error:
+            raise RunError(f"{self.folder} is not a run: it has no run.json. Make one with: aclipse train") from error
+        except json.JSONDecodeError as error:
+            raise RunError(f"{path} is damaged ({error}). Delete the folder and train again.") from error
+
+    def note(self, **facts: Any) -> None:
+        """Add facts to run.json, atomically."""
+        path = self.folder / "run.json"
+        known = self.facts if path.exists() else {}
+        write_text(path, json.dumps({**known, **facts}, indent=2, ensure_ascii=False) + "\n")
+
+    def weights(self, part: str) -> Path:
+        """Where the weights of ``emotion``, ``words`` or ``cascade`` are."""
+        return self.folder / part / "weights.safetensors"
+
+
+def environment(threads: int) -> dict[str, Any]:
+    """What the run was made with."""
+    return {
+        "python": platform.python_version(),
+        "torch": version("torch"),
+        "platform": f"{platform.system()} {platform.machine()}",
+        "threads": threads,
+    }
+
+
+def now() -> str:
+    """The time in UTC, ISO 8601, to the second."""
+    return datetime.now(UTC).isoformat(timespec="seconds")
+
+
+def file_hash(path: Path) -> str:
+    """The first 12 hexadecimal digits of a file's SHA-256."""
+    return hashlib.sha256(path.read_bytes()).hexdigest()[:12]
+
+
+def write_text(path: Path, content: str) -> None:
+    """Write a text file whole or not at all."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    partial = path.with_name(path.name + ".partial")
+    partial.write_text(content, encoding="utf-8")
+    partial.replace(path)
+
+
+def write_table(path: Path, columns: list[str], rows: Iterable[dict[str, Any]]) -> None:
+    """Write rows as CSV, whole or not at all."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    partial = path.with_name(path.name + ".partial")
+    with partial.open("w", newline="", encoding="utf-8") as file:
+        writer = csv.DictWriter(file, columns)
+        writer.writeheader()
+        writer.writerows(rows)
+    partial.replace(path)

@@ -1,0 +1,81 @@
+"""The page: every section of a run in one HTML file that needs nothing beside it."""
+
+from __future__ import annotations
+
+import logging
+import re
+from html import escape
+from importlib.resources import files
+from pathlib import Path
+from string import Template
+
+from aclipse.report import listening, plates, sections
+from aclipse.report.drawing import write_atomic
+from aclipse.report.folder import RunFolder, read_run
+from aclipse.report.verdicts import protector
+from aclipse.report.wording import headline
+
+ORDER = (
+    sections.verdicts,
+    sections.overview,
+    listening.clips,
+    plates.confusions,
+    plates.training,
+    plates.plane,
+    sections.recalls,
+    sections.quality,
+    sections.provenance,
+    sections.methods,
+)
+LEDE = (
+    "A recording tells two things at once: what was said and how the speaker felt. {protection} is meant to change the"
+    " sound so that the feeling can still be read but the words cannot. This page shows how far that worked: which"
+    " listeners were tried, what each of them still understood, and what it cost in sound."
+)
+log = logging.getLogger(__name__)
+
+
+def write_report(run: Path) -> Path:
+    """Write ``report/index.html`` into a run folder, with every figure beside it as PNG and PDF; returns its path.
+
+    The same run gives the same bytes. Raises RunError if the run was not audited or a file in it is broken.
+    """
+    page = run / "report" / "index.html"
+    write_atomic(page, render(read_run(run)).encode())
+    log.info("report written to %s", page)
+    return page
+
+
+def render(run: RunFolder) -> str:
+    """The whole page; figures are saved on the way."""
+    body = [text for text in (section(run) for section in ORDER) if text]
+    found = [re.match(r'<section id="([\w-]+)">\n<h2>(.*?)</h2>', text) for text in body]
+    links = [f'<a href="#{match[1]}">{match[2]}</a>' for match in found if match]
+    name = protector(run.scores)
+    corpus = str(run.about.get("corpus", {}).get("name", "")) or run.path.resolve().name
+    here = files("aclipse.report")
+    return Template(here.joinpath("page.html").read_text(encoding="utf-8")).substitute(
+        version=escape(str(run.about.get("aclipse", ""))),
+        title=escape(f"{name} on {corpus} – aclipse report"),
+        style=here.joinpath("style.css").read_text(encoding="utf-8"),
+        overline=escape(f"aclipse report · {corpus} · {name}"),
+        headline=escape(headline(run.scores, run.chance)),
+        lede=escape(LEDE.format(protection="The cascade" if name == "cascade" else f"“{name}”")),
+        facts=escape(_facts(run)),
+        navigation="".join(links),
+        sections="\n".join(body),
+    )
+
+
+def _facts(run: RunFolder) -> str:
+    """The corpus and the date in a line."""
+    corpus = run.about.get("corpus", {})
+    emotions = [str(label) for label in corpus.get("emotions", [])]
+    parts = [
+        f"{corpus['clips']:,} clips" if isinstance(corpus.get("clips"), int) else "",
+        f"{corpus['hours']:.1f} hours" if isinstance(corpus.get("hours"), int | float) else "",
+        f"{corpus['speakers']} speakers" if corpus.get("speakers") else "",
+        f"emotions: {', '.join(emotions)}" if emotions else "",
+        f"run of {str(run.about['created'])[:10]}" if run.about.get("created") else "",
+    ]
+    return " · ".join(part for part in parts if part)

@@ -1,0 +1,109 @@
+"""The sections made of figures; each is empty where the run has nothing for it, and saves what it draws."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from aclipse.report import figures, markup
+from aclipse.report.drawing import save_figure
+from aclipse.report.folder import ClipScore, RunFolder
+from aclipse.report.verdicts import protector
+from aclipse.report.wording import percent
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+
+def plate(run: RunFolder, name: str, figure: Figure, alt: str, caption: str) -> str:
+    """Save a figure as PNG and PDF and put it in the page."""
+    return markup.picture(save_figure(figure, figures_folder(run), name), alt, caption)
+
+
+def figures_folder(run: RunFolder) -> Path:
+    """Where a run's figures are written."""
+    return run.path / "report" / "figures"
+
+
+def confusions(run: RunFolder) -> str:
+    """Which emotion is taken for which, before and after."""
+    own = protector(run.scores)
+    kinds = {
+        ("identity", "frozen"): "original",
+        (own, "frozen"): "protected",
+        (own, "retrained"): "protected, retrained",
+    }
+    clips = {title: _emotion_clips(run, *kind) for kind, title in kinds.items()}
+    labels = emotion_labels(run, [clip for members in clips.values() for clip in members])
+    counts = {title: figures.confusion(members, labels) for title, members in clips.items() if members}
+    if not counts:
+        return ""
+    right = {title: matrix.diagonal() / matrix.sum(1).clip(min=1) for title, matrix in counts.items()}
+    told = [
+        f"{title}: " + ", ".join(f"{label} {percent(share)}" for label, share in zip(labels, shares, strict=True))
+        for title, shares in right.items()
+    ]
+    alt = f"Confusion matrices. Share of each emotion read right – {'; '.join(told)}."
+    caption = (
+        "Of the clips meant as one emotion (row), the per cent read as each emotion (column). A dark diagonal is good;"
+        " a dark column is an emotion that others are mistaken for."
+    )
+    if "protected, retrained" in counts:
+        caption += " “Retrained”: the emotion recogniser was trained again on protected speech."
+    drawn = plate(run, "confusion", figures.confusion_figure(counts, labels), alt, caption)
+    return markup.section("confusion", "Which emotion is taken for which", drawn)
+
+
+def training(run: RunFolder) -> str:
+    """How training went, on validation clips."""
+    parts = []
+    if rows := run.history.get("cascade"):
+        chosen = [str(i) for i, row in enumerate(rows, start=1) if row.get("chosen")]
+        caption = (
+            "Above: what the frozen listeners make of validation clips after every epoch. Below: both losses and the"
+            " SNR. The vertical line parts stage 1 (both modules learn to hide words) from stage 2 (the first is"
+            " frozen, the second wins emotion back). Rings mark the chosen epoch: the one with the most words wrong"
+            " among those that read emotion well enough."
+        )
+        alt = f"Word errors, emotion scores and losses over {len(rows)} epochs; chosen epoch: {', '.join(chosen)}."
+        parts.append(plate(run, "training", figures.training_figure(rows), alt, caption))
+    listeners = {part: rows for part, rows in run.history.items() if part in ("emotion", "words")}
+    if figures.listener_curves(listeners):
+        caption = "Frozen listeners while they were trained on clean speech: scores on validation clips."
+        alt = f"Validation scores per epoch of: {', '.join(listeners)} recogniser."
+        parts.append(plate(run, "listeners", figures.listeners_figure(listeners), alt, caption))
+    return markup.section("training", "How training went", *parts)
+
+
+def plane(run: RunFolder) -> str:
+    """Privacy against utility, all subjects."""
+    points = figures.plane_points(run.scores)
+    if not points:
+        return ""
+    told = [
+        f"{name}, {kind} listeners: {percent(words.value)} of words wrong, UAR {percent(emotion.value)}"
+        for (name, kind), (words, emotion) in points.items()
+    ]
+    caption = (
+        "Each mark is one way to treat speech: the further right, the fewer words get through; the higher, the better"
+        " emotion is read. Filled: frozen listeners. Bars: 95 % intervals."
+    )
+    if any(kind == "retrained" for _, kind in points):
+        caption += " Hollow: retrained listeners; the dotted line is what an attacker gains by adapting."
+    drawn = figures.plane_figure(run.scores, run.chance.get("uar"))
+    title = "Privacy against utility"
+    return markup.section("plane", title, plate(run, "privacy-utility", drawn, "; ".join(told) + ".", caption))
+
+
+def emotion_labels(run: RunFolder, clips: Sequence[ClipScore]) -> list[str]:
+    """The labels that occur, in the corpus's order."""
+    seen = {label for clip in clips for label in (clip.reference, clip.prediction)}
+    named = [str(label) for label in run.about.get("corpus", {}).get("emotions", [])]
+    return [label for label in named if label in seen] + sorted(seen - set(named))
+
+
+def _emotion_clips(run: RunFolder, subject: str, knowledge: str) -> list[ClipScore]:
+    """One judge's readings of a subject: the first judge's, if there are several."""
+    own = [c for c in run.clips if (c.metric, c.subject, c.knowledge) == ("emotion", subject, knowledge)]
+    return [clip for clip in own if clip.judge == own[0].judge]

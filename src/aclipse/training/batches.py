@@ -1,0 +1,81 @@
+"""Recordings in memory and the batches made of them."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from aclipse.audio import files
+from aclipse.audio.signal import pad_stack
+from aclipse.contracts import Clip, Recognizer, Wave
+
+
+@dataclass(frozen=True)
+class Batch:
+    """Recordings of different length, zero-padded: waves ``(batch, time)``, true lengths ``(batch,)``, clips."""
+
+    waves: Tensor
+    lengths: Tensor
+    clips: list[Clip]
+
+
+class Speech:
+    """Clips and their recordings; each file is read once, when first needed."""
+
+    def __init__(self, clips: Sequence[Clip], waves: Sequence[Wave] | None = None) -> None:
+        self.clips = list(clips)
+        self._waves: list[Wave | None] = list(waves) if waves is not None else [None] * len(self.clips)
+
+    def __len__(self) -> int:
+        return len(self.clips)
+
+    def wave(self, index: int) -> Wave:
+        """The recording of one clip, float32 mono at 16 kHz."""
+        wave = self._waves[index]
+        if wave is None:
+            wave = self._waves[index] = files.read(self.clips[index].path)
+        return wave
+
+    def subset(self, indices: Sequence[int]) -> Speech:
+        """Some of the clips, sharing what has been read."""
+        return Speech([self.clips[i] for i in indices], [self.wave(i) for i in indices])
+
+    def released(self, release: Callable[[Wave, Clip], Wave]) -> Speech:
+        """The same clips after a protection."""
+        return Speech(self.clips, [release(self.wave(i), clip) for i, clip in enumerate(self.clips)])
+
+    def batch(self, indices: Sequence[int]) -> Batch:
+        """Pad some recordings into one batch."""
+        waves, lengths = pad_stack([torch.from_numpy(self.wave(i)) for i in indices])
+        return Batch(waves, lengths, [self.clips[i] for i in indices])
+
+    def in_order(self, size: int) -> Iterator[list[int]]:
+        """Indices of batches of similar length, every clip once."""
+        order = sorted(range(len(self)), key=lambda i: len(self.wave(i)))
+        return (order[start : start + size] for start in range(0, len(order), size))
+
+    def shuffled(self, size: int, seed: int, pool: int = 8) -> list[list[int]]:
+        """Indices of random batches, each of similar length: sorted within random pools of ``pool`` batches."""
+        generator = random.Random(seed)
+        order = generator.sample(range(len(self)), len(self))
+        batches = []
+        for start in range(0, len(order), size * pool):
+            part = sorted(order[start : start + size * pool], key=lambda i: len(self.wave(i)))
+            batches += [part[i : i + size] for i in range(0, len(part), size)]
+        generator.shuffle(batches)
+        return batches
+
+
+@torch.no_grad()
+def read_all(recognizer: Recognizer, speech: Speech, size: int = 16) -> list[str]:
+    """What a recogniser hears in every clip, in the clips' order; the same for any batch size."""
+    readings = [""] * len(speech)
+    for indices in speech.in_order(size):
+        batch = speech.batch(indices)
+        for index, reading in zip(indices, recognizer.read(batch.waves, batch.lengths), strict=True):
+            readings[index] = reading
+    return readings
