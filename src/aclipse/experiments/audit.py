@@ -6,6 +6,7 @@ import copy
 import json
 import logging
 import re
+import shutil
 from collections import Counter
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -23,10 +24,10 @@ from aclipse.evaluators.emotion import EMOTION
 from aclipse.experiments import run as runs
 from aclipse.experiments.recipe import Recipe
 from aclipse.experiments.recorded import Recorded
-from aclipse.experiments.scores import CLIP_COLUMNS, SCORE_COLUMNS, Sheet, finite_mean
+from aclipse.experiments.scores import CLIP_COLUMNS, SCORE_COLUMNS, Sheet
 from aclipse.metrics import quality
 from aclipse.protections.baselines import WhiteNoise
-from aclipse.records import write_table, write_text
+from aclipse.records import file_hash, write_table, write_text
 from aclipse.registry import PROTECTIONS, load
 from aclipse.seeds import derive
 from aclipse.training import checkpoint
@@ -35,6 +36,7 @@ from aclipse.training.recognition import Task, new_recognizer, train_recognizer
 
 log = logging.getLogger(__name__)
 
+SILENT_DB = -120.0  # stands for a level of nothing at all, whose logarithm no mean could take
 
 Releaser = Callable[[Wave, Clip], Wave]  # what leaves the device for a clip
 
@@ -42,9 +44,15 @@ Releaser = Callable[[Wave, Clip], Wave]  # what leaves the device for a clip
 class Audit:
     """Judges releases of one corpus: the clean speech, the recognisers trained on it, what attackers may spend."""
 
-    def __init__(self, prepared: runs.Prepared) -> None:
+    def __init__(self, prepared: runs.Prepared, judged: str) -> None:
+        """Start or go on with an audit; attackers trained on anything but ``judged``, a fingerprint, are dropped."""
         self.settings, self.seed = prepared.recipe.audit, prepared.recipe.seed
         self.speech, self.folder = prepared.speech, prepared.run.folder / "audit"
+        state = json.dumps({"judged": judged, "settings": self.settings.model_dump(mode="json")})
+        marker = self.folder / "state.json"
+        if not marker.exists() or marker.read_text(encoding="utf-8") != state:
+            shutil.rmtree(self.folder, ignore_errors=True)
+            write_text(marker, state)
         self.split = f"{prepared.split.name} [{prepared.split.hash}]"
         self.frozen: dict[Task, Any] = {EMOTION: prepared.guides.emotion, WORDS: prepared.guides.words}
         if closed_set(self.speech["train"].clips):
@@ -84,11 +92,9 @@ class Audit:
         speech = self.speech["validation"]
         released = speech.released(release)
         snr = [quality.snr_db(speech.wave(i), released.wave(i)) for i in range(len(speech))]
-        made: dict[str, Releaser] = {}
-        for name in self.settings.baselines:
-            kind = load(PROTECTIONS, name)
-            made[name] = self.seeded(kind(finite_mean(np.array(snr))) if kind is WhiteNoise else kind())
-        return made
+        equal = float(np.mean(np.clip(snr, -100, 100)))  # an untouched recording has an infinite one
+        kinds = {name: load(PROTECTIONS, name) for name in self.settings.baselines}
+        return {name: self.seeded(k(equal) if k is WhiteNoise else k()) for name, k in kinds.items()}
 
     def seeded(self, protection: Protection) -> Releaser:
         """A protection whose randomness depends on the audit's seed and the clip alone."""
@@ -116,13 +122,16 @@ class Audit:
             files.write(path, speech.wave(index))
 
 
-def audit(folder: Path) -> Path:
+def audit(folder: Path | str) -> Path:
     """Judge the cascade of a finished run beside its baselines; gives the path of scores.csv.
 
     Attackers that an earlier, interrupted audit has trained are kept. Raises RunError if the run is not finished.
     """
-    auditor = Audit(runs.reopen(folder))
-    cascade = auditor.seeded(runs.load_cascade(folder))
+    prepared = runs.reopen(Path(folder))
+    cascade_file = prepared.run.weights("cascade")
+    protection = runs.load_cascade(cascade_file)
+    auditor = Audit(prepared, file_hash(cascade_file))
+    cascade = auditor.seeded(protection)
     return auditor.judge({"cascade": cascade, **auditor.baselines(cascade)})
 
 
@@ -131,11 +140,9 @@ def audit_folders(recipe: Recipe, manifest: Manifest, original: Path, protected:
 
     Raises CorpusError where originals and protected files do not pair up.
     """
-    prepared = runs.prepare(recipe, manifest, output, resume=True)
-    clips = [clip for speech in prepared.speech.values() for clip in speech.clips]
-    recorded = Recorded(original, protected, clips)
-    auditor = Audit(prepared)
-    return auditor.judge({protected.resolve().name: recorded, **auditor.baselines(recorded)})
+    recorded = Recorded(Path(original), Path(protected), runs.usable(manifest.only(recipe.corpus.emotions)))
+    auditor = Audit(runs.prepare(recipe, manifest, Path(output), resume=True), recorded.fingerprint)
+    return auditor.judge({Path(protected).resolve().name: recorded, **auditor.baselines(recorded)})
 
 
 def _quality(original: Speech, protected: Speech) -> list[dict[str, float]]:
@@ -152,7 +159,8 @@ def _quality(original: Speech, protected: Speech) -> list[dict[str, float]]:
         log.warning("PESQ is left out: %s", missing)
         del measures["pesq"]
     pairs = [(original.wave(i), protected.wave(i)) for i in range(len(original))]
-    return [{name: measure(*pair) for name, measure in measures.items()} for pair in pairs]
+    rows = [{name: measure(*pair) for name, measure in measures.items()} for pair in pairs]
+    return [{**row, "level_db": max(row["level_db"], SILENT_DB)} for row in rows]
 
 
 def spread(clips: Sequence[Clip], count: int) -> list[int]:

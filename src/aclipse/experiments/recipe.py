@@ -60,13 +60,13 @@ class Recipe(Settings):
     audit: AuditSettings = AuditSettings()
 
 
-def read_recipe(path: Path, overrides: list[str] | None = None) -> Recipe:
+def read_recipe(path: Path | str, overrides: list[str] | None = None) -> Recipe:
     """Read a recipe and apply ``section.key=value`` overrides; a value is written as in TOML, or is a bare word.
 
     Raises RecipeError for a missing or broken file, an unknown key, a wrong type or a value out of range.
     """
     try:
-        settings = tomllib.loads(path.read_text(encoding="utf-8"))
+        settings = tomllib.loads(Path(path).read_text(encoding="utf-8"))
     except OSError as error:
         raise RecipeError(f"{path}: cannot read this recipe ({error.strerror}).") from error
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import logging
 from pathlib import Path
 
@@ -34,6 +35,13 @@ class Recorded:
                 f"{protected} has no counterpart of {len(lost)} of {len(clips)} originals (the first: {lost[0]!r}). "
                 "Protected files must keep the originals' relative paths; suffixes may differ."
             )
+
+    @property
+    def fingerprint(self) -> str:
+        """Changes when any protected file does."""
+        stats = [(clip, path.stat()) for clip, path in sorted(self.paths.items()) if path]
+        facts = repr([(clip, stat.st_size, stat.st_mtime_ns) for clip, stat in stats])
+        return hashlib.sha256(facts.encode()).hexdigest()[:12]
 
     def __call__(self, wave: Wave, clip: Clip) -> Wave:
         """The protected recording of a clip, trimmed or padded by up to 50 ms to the original's length.

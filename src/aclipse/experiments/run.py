@@ -64,17 +64,17 @@ def prepare(recipe: Recipe, manifest: Manifest, folder: Path, resume: bool = Fal
     return Prepared(run, recipe, speech, _guides(run, recipe, heard), split)
 
 
-def train(recipe: Recipe, manifest: Manifest, folder: Path, resume: bool = False) -> Run:
+def train(recipe: Recipe, manifest: Manifest, folder: Path | str, resume: bool = False) -> Run:
     """Train the recognisers and the cascade of a recipe into a run folder.
 
     With ``resume``, what an interrupted run of the same recipe and corpus has done is kept, and the final weights are
     those of a run that was never interrupted.
     """
-    prepared = prepare(recipe, manifest, folder, resume)
+    prepared = prepare(recipe, manifest, Path(folder), resume)
     run, speech = prepared.run, prepared.speech
     if not run.weights("cascade").exists():
         trainer = Trainer(recipe.cascade, prepared.guides, speech["train"], speech["validation"], recipe.seed)
-        trainer.run(folder / "cascade").save(run.weights("cascade"))
+        trainer.run(run.folder / "cascade").save(run.weights("cascade"))
     run.note(weights={part: file_hash(run.weights(part)) for part in ("emotion", "words", "cascade")})
     return run
 
@@ -86,8 +86,9 @@ def reopen(folder: Path) -> Prepared:
     """
     run = Run(folder)
     recipe = parse_recipe(run.facts["recipe"], str(folder / "run.json"))
-    if not run.weights("words").exists():
-        raise RunError(f"{folder} was not trained to the end. Go on with: aclipse train … --resume")
+    unfinished = [part for part in KINDS if not run.weights(part).exists()]
+    if unfinished:
+        raise RunError(f"{folder} has no {unfinished[0]} recogniser yet. Go on with: aclipse train … --resume")
     manifest, split = manifests.read(folder / "manifest.csv"), splits.read(folder / "split.csv")
     speech = parts(usable(manifest), split, recipe.corpus.emotions)
     return Prepared(run, recipe, speech, load_guides(run), split)
@@ -121,12 +122,13 @@ def load_guides(run: Run) -> Guides:
     return Guides(emotion, words)
 
 
-def load_cascade(folder: Path) -> Cascade:
+def load_cascade(folder: Path | str) -> Cascade:
     """The protection of a finished run, given the run's folder or a weights file.
 
     Raises RunError if there is none.
     """
-    return Cascade.load(folder if folder.suffix == ".safetensors" else Run(folder).weights("cascade"))
+    path = Path(folder)
+    return Cascade.load(path if path.suffix == ".safetensors" else Run(path).weights("cascade"))
 
 
 def _open(recipe: Recipe, manifest: Manifest, folder: Path, resume: bool) -> Run:

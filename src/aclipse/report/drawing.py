@@ -106,14 +106,14 @@ def write_atomic(path: Path, content: bytes) -> None:
         unfinished.unlink(missing_ok=True)
 
 
-def place_labels(figure: Figure, axes: Axes, drawn: Iterable[Point], labels: dict[Point, str]) -> None:
+def place_labels(figure: Figure, axes: Axes, drawn: Iterable[Point], labels: Iterable[tuple[Point, str]]) -> None:
     """Write each label beside its point, on the side where it covers the fewest drawn points and other labels."""
     from matplotlib.transforms import Bbox
 
     figure.draw_without_rendering()  # settles the layout, so that data can be mapped to pixels
     marks = axes.transData.transform(list(drawn))
     taken = [Bbox.from_bounds(x - 3, y - 3, 6, 6) for x, y in marks]
-    for point, text in labels.items():
+    for point, text in labels:
         notes = [_note(axes, point, text, side) for side in SIDES]
         boxes = [note.get_window_extent() for note in notes]
         covered = [sum(box.overlaps(other) for other in taken) + 1000 * _leaves(axes, box) for box in boxes]

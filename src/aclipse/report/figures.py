@@ -33,11 +33,11 @@ def plane_figure(scores: Sequence[Score], chance: float | None = None) -> Figure
     figure = Figure(figsize=(WIDTH, 4.4))
     axes = figure.subplots()
     looks, points = style_of(subjects(scores)), plane_points(scores)
-    labels: dict[Point, str] = {}
+    labels: list[tuple[Point, str]] = []
     drawn: list[Point] = []  # where labels should not go
     for subject in dict.fromkeys(name for name, _ in points):
         places = [(x.value, y.value) for (name, _), (x, y) in points.items() if name == subject]
-        labels[places[0]] = subject
+        labels.append((places[0], subject))
         drawn += _line(axes, places[0], places[-1], color=looks[subject][0], ls=":", lw=1.2, zorder=1)
     for (subject, kind), (x, y) in points.items():
         drawn += _cross(axes, x, y, looks[subject], hollow=kind != "frozen")

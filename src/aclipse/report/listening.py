@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import re
 from html import escape
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -76,10 +75,11 @@ def as_flac(wave: Wave, rate: int) -> bytes:
 
 def heard(run: RunFolder, name: str) -> list[tuple[str, ClipScore | None, ClipScore | None]]:
     """(whose hearing, words, emotion) of one clip, where either is known; of several judges the first."""
+    readings = [clip for clip in run.clips if clip.metric in ("wer", "emotion") and _stem(clip.id) == name]
     found = []
     for subject, knowledge, title in KINDS:
-        wanted = (name, subject or protector(run.scores), knowledge)
-        own = [clip for clip in run.clips if (_stem(clip.id), clip.subject, clip.knowledge) == wanted]
+        wanted = (subject or protector(run.scores), knowledge)
+        own = [clip for clip in readings if (clip.subject, clip.knowledge) == wanted]
         words, emotion = (next((clip for clip in own if clip.metric == metric), None) for metric in ("wer", "emotion"))
         if words or emotion:
             found.append((title, words, emotion))
@@ -88,7 +88,7 @@ def heard(run: RunFolder, name: str) -> list[tuple[str, ClipScore | None, ClipSc
 
 def _stem(clip: str) -> str:
     """The file name of a clip's recording."""
-    return re.sub(r"[/\\]", "_", clip)
+    return clip.replace("/", "_").replace("\\", "_")
 
 
 def _card(run: RunFolder, name: str, files: list[bytes], spectrograms: str) -> str:

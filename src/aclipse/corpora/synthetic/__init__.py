@@ -8,23 +8,21 @@ speech; real corpora decide. Read `content` (what is said), `prosody` (how, by p
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
 
-import soundfile
-
-from aclipse.contracts import SAMPLE_RATE, Clip
+from aclipse.audio import files
+from aclipse.contracts import Clip
 from aclipse.corpora import manifest
 from aclipse.corpora.manifest import Manifest
 from aclipse.corpora.synthetic.content import transcript_of
-from aclipse.corpora.synthetic.espeak import Espeak
+from aclipse.corpora.synthetic.espeak import Espeak, open_espeak
 from aclipse.corpora.synthetic.script import Line, Stream, source, write_script
 from aclipse.corpora.synthetic.sound import utter
 from aclipse.errors import CorpusError
 
-VERSION = 1  # raise it whenever the same seed gives other speech
+VERSION = 2  # raise it whenever the same seed gives other speech
 Progress = Callable[[int, int], None]  # clips spoken so far, clips in all
 
 
@@ -44,7 +42,7 @@ def make(folder: Path, clips: int = 1200, seed: int = 0, progress: Progress | No
     if not _claim(folder, {"clips": clips, "seed": seed, "version": VERSION}):
         return manifest.read(table)
     spoken = []
-    with Espeak() as espeak:
+    with open_espeak() as espeak:
         for line in write_script(clips, seed):
             spoken.append(_record(espeak, line, folder / "audio", seed))
             if progress:
@@ -72,10 +70,7 @@ def _claim(folder: Path, settings: dict[str, int]) -> bool:
 
 def _record(espeak: Espeak, line: Line, folder: Path, seed: int) -> Clip:
     path = folder / f"{line.id}.flac"
-    wave = utter(espeak, line, source(seed, Stream.SOUND, line.index))
-    unfinished = path.with_suffix(".part")
-    soundfile.write(unfinished, wave, SAMPLE_RATE, format="FLAC", subtype="PCM_16")
-    os.replace(unfinished, path)
+    files.write(path, utter(espeak, line, source(seed, Stream.SOUND, line.index)))
     how = {cue: f"{value:.3f}" for cue, value in asdict(line.delivery).items()}
     return Clip(
         line.id,

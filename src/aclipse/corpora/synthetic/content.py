@@ -80,7 +80,6 @@ we cannot pay the {sum} before {month}
 there are {money} hidden in the {spot}
 {person} lives at {address}
 we are moving to {address}
-send the {thing} to {address} in {city}
 my {secret} is {digits}
 the {secret} begins with {digits}
 {name} changed the {secret} to {digits}
@@ -142,6 +141,7 @@ would you like {food} or {food}
 """
 
 REQUESTS = """
+send the {thing} to {address} in {city}
 call {person} on {digits}
 do not tell {person} about the {event}
 put the {treasure} back in the {spot}
@@ -180,7 +180,7 @@ KINDS = (
         ("again", "as you know", "I am afraid", "you see", "after all", "believe me"),
         ".",
     ),
-    Kind(_lines(QUESTIONS), ("excuse me,", "tell me,", "so", "sorry, but"), ("then", "this time", "after all"), "?"),
+    Kind(_lines(QUESTIONS), ("excuse me,", "tell me,", "so", "sorry, but"), ("then", "actually", "after all"), "?"),
     Kind(_lines(REQUESTS), ("please", "quickly,", "listen,", "next time,"), ("please", "if you can", "right now"), "."),
 )
 

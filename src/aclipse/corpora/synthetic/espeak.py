@@ -9,45 +9,51 @@ from __future__ import annotations
 import ctypes
 import tempfile
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from types import TracebackType
-from typing import Self
 
 import numpy as np
 import numpy.typing as npt
 
 from aclipse.errors import CorpusError, MissingExtra
 
-RETURN_SAMPLES = 2  # AUDIO_OUTPUT_SYNCHRONOUS
+RETURN_SAMPLES, DO_NOT_EXIT = 2, 0x8000  # AUDIO_OUTPUT_SYNCHRONOUS, espeakINITIALIZE_DONT_EXIT
 CHARACTERS, UTF8 = 1, 1
 RATE, PAUSE = 1, 7  # parameter numbers of espeak_SetParameter
 _RECEIVER = ctypes.CFUNCTYPE(ctypes.c_int, ctypes.POINTER(ctypes.c_short), ctypes.c_int, ctypes.c_void_p)
 _ONE_AT_A_TIME = threading.Lock()  # the library keeps its state in globals
 
 
-class Espeak:
-    """The synthesiser, while its context is open; one at a time in a process.
+@contextmanager
+def open_espeak() -> Iterator[Espeak]:
+    """Open the synthesiser; one at a time in a process, another thread waits.
 
-    Raises MissingExtra where the wheel is absent and CorpusError where the library refuses.
+    Raises MissingExtra where the wheel is absent and CorpusError where the library does not start.
     """
+    library, data = _locate()
+    with _ONE_AT_A_TIME, tempfile.TemporaryDirectory() as folder:
+        espeak = Espeak(ctypes.CDLL(str(library)), data, Path(folder, "voice"))
+        try:
+            yield espeak
+        finally:
+            espeak.close()
 
-    def __enter__(self) -> Self:
-        library, self._data = _locate()
-        _ONE_AT_A_TIME.acquire()
-        self._library = ctypes.CDLL(str(library))
-        self._folder = tempfile.TemporaryDirectory()
+
+class Espeak:
+    """The running synthesiser: ``sample_rate`` in Hz. Raises CorpusError where the library refuses."""
+
+    def __init__(self, library: ctypes.CDLL, data: Path, voice_file: Path) -> None:
+        self._library, self._data, self._voice_file = library, data, voice_file
         self._samples: list[bytes] = []
         self._receiver = _RECEIVER(self._receive)  # kept: ctypes does not
-        self.sample_rate = self._library.espeak_Initialize(RETURN_SAMPLES, 0, str(self._data.parent).encode(), 0)
-        self._library.espeak_SetSynthCallback(self._receiver)
-        return self
+        self.sample_rate = library.espeak_Initialize(RETURN_SAMPLES, 0, str(data).encode(), DO_NOT_EXIT)
+        self._check(self.sample_rate < 0, f"start with the data in {data}")
+        library.espeak_SetSynthCallback(self._receiver)
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def close(self) -> None:
+        """Free what the library holds."""
         self._library.espeak_Terminate()
-        self._folder.cleanup()
-        _ONE_AT_A_TIME.release()
 
     def accent(self, name: str) -> str:
         """Read how an accent of English is spoken, as the beginning of a voice."""
@@ -55,10 +61,9 @@ class Espeak:
 
     def speak(self, text: str, voice: str, rate: int, pause: int = 0) -> npt.NDArray[np.float32]:
         """Speak at ``rate`` words a minute with ``pause`` times 10 ms between words; ``(time,)`` at `sample_rate`."""
-        file = Path(self._folder.name, "voice")
-        file.write_text(voice, encoding="utf-8")
+        self._voice_file.write_text(voice, encoding="utf-8")
         self._samples.clear()
-        self._check(self._library.espeak_SetVoiceByFile(str(file).encode()), "read the voice")
+        self._check(self._library.espeak_SetVoiceByFile(str(self._voice_file).encode()), "read the voice")
         for parameter, value in ((RATE, rate), (PAUSE, pause)):
             self._check(self._library.espeak_SetParameter(parameter, value, 0), f"set parameter {parameter} to {value}")
         said = text.encode() + b"\0"
@@ -72,7 +77,7 @@ class Espeak:
 
     def _check(self, status: int, what: str) -> None:
         if status:
-            raise CorpusError(f"espeak-ng could not {what} (status {status}). Reinstall espeakng-loader")
+            raise CorpusError(f"espeak-ng could not {what} (status {int(status)}). Reinstall espeakng-loader")
 
 
 def _locate() -> tuple[Path, Path]:

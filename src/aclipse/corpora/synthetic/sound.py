@@ -12,6 +12,7 @@ from aclipse.corpora.synthetic.script import Line
 LEVEL, LEVEL_SPREAD = -27.0, 5.0  # dB re full scale, RMS: distance to the microphone, no clue to an emotion
 ROOM = -66.0  # dB re full scale: no recording is digitally silent
 PEAK = 0.95
+SPAN_SHARES = (-0.75, 0.25)  # of the span below and above the mean, as espeak-ng's sentences use it
 PIVOT = 500.0  # Hz, where the tilt leaves the level alone
 
 
@@ -31,7 +32,7 @@ def utter(espeak: Espeak, line: Line, rng: np.random.Generator) -> Wave:
 def _voice_file(espeak: Espeak, line: Line) -> str:
     voice, delivery = line.voice, line.delivery
     mean = voice.pitch * 2 ** (delivery.pitch / 12) * 100 / voice.tract
-    low, high = (round(mean * 2 ** (share * delivery.span / 12)) for share in (-0.6, 0.4))
+    low, high = (max(40, round(mean * 2 ** (share * delivery.span / 12))) for share in SPAN_SHARES)
     formants = [f"formant {number} {percent} 100 100" for number, percent in enumerate(voice.formants, 1)]
     lines = [espeak.accent(voice.accent), f"pitch {low} {high}", "flutter 0", f"intonation {voice.tunes}"]
     return "\n".join([*lines, *formants, ""])

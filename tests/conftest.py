@@ -1,0 +1,114 @@
+"""A corpus of tones small enough to train on in seconds, and one run on it that many tests look at."""
+
+from __future__ import annotations
+
+import zlib
+from pathlib import Path
+
+import numpy as np
+import pytest
+import soundfile
+
+from aclipse.contracts import SAMPLE_RATE, Clip
+from aclipse.corpora import manifest
+from aclipse.corpora.manifest import Manifest
+from aclipse.experiments.audit import audit
+from aclipse.experiments.recipe import Recipe, read_recipe
+from aclipse.experiments.run import train
+
+SPEAKERS = {"ann": "female", "bea": "female", "cat": "female", "dan": "male", "eli": "male", "fox": "male"}
+EMOTIONS = {"neutral": (1.0, 3.0), "happy": (1.4, 9.0), "sad": (0.8, 2.0), "angry": (1.1, 17.0)}  # pitch, tremor in Hz
+SENTENCES = {"Go home.": (300, 900, 500), "Call me!": (1100, 400, 700)}  # the tones that stand for them, in Hz
+TINY = """
+[split]
+folds = 3
+
+[evaluators.emotion]
+epochs = 1
+
+[evaluators.words]
+epochs = 1
+
+[cascade]
+epochs = 3
+stage_one_epochs = 1
+subset = 16
+network.module.channels = 8
+network.module.dilations = [1]
+
+[audit]
+draws = 100
+listen = 2
+emotion.epochs = 1
+words.epochs = 1
+sentence.epochs = 1
+"""
+
+
+def voice(speaker: str, emotion: str, sentence: str) -> np.ndarray:
+    """Half a second: tones that tell the sentence, shifted by who speaks and how, with a tremor, in a little noise."""
+    random = np.random.default_rng(zlib.crc32(f"{speaker} {emotion} {sentence}".encode()))
+    time = np.arange(round(SAMPLE_RATE * random.uniform(0.5, 0.6))) / SAMPLE_RATE
+    pitch, tremor = EMOTIONS[emotion]
+    shift = pitch * (1 + 0.05 * sorted(SPEAKERS).index(speaker))
+    tones = np.array(SENTENCES[sentence])[(3 * time / time[-1]).astype(int).clip(max=2)]
+    loud = 0.3 * (1 + 0.6 * np.sin(2 * np.pi * tremor * time))
+    tone = np.sin(2 * np.pi * np.cumsum(shift * tones) / SAMPLE_RATE)
+    return (loud * tone + random.normal(0, 0.005, len(time))).clip(-1, 1).astype(np.float32)
+
+
+def record(clip: Clip, sentence: str) -> Clip:
+    clip.path.parent.mkdir(parents=True, exist_ok=True)
+    soundfile.write(clip.path, voice(clip.speaker, clip.emotion, sentence), SAMPLE_RATE)
+    return clip
+
+
+@pytest.fixture(scope="session")
+def corpus_csv(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The manifest of 48 clips: 6 speakers, 4 emotions, 2 sentences; the recordings lie in speech/ beside it."""
+    folder = tmp_path_factory.mktemp("corpus")
+    clips = [
+        record(
+            Clip(id, folder / "speech" / speaker / f"{id}.flac", speaker, sex, emotion, sentence, session=f"s{order}"),
+            sentence,
+        )
+        for order, (speaker, sex) in enumerate(SPEAKERS.items())
+        for emotion in EMOTIONS
+        for number, sentence in enumerate(SENTENCES)
+        for id in [f"{speaker}-{emotion}-{number}"]
+    ]
+    manifest.write(Manifest("tones", tuple(clips)), folder / "tones.csv")
+    return folder / "tones.csv"
+
+
+@pytest.fixture(scope="session")
+def corpus(corpus_csv: Path) -> Manifest:
+    return manifest.read(corpus_csv)
+
+
+@pytest.fixture(scope="session")
+def recipe_toml(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A recipe that trains and audits in seconds."""
+    path = tmp_path_factory.mktemp("recipe") / "tiny.toml"
+    path.write_text(TINY, "utf-8")
+    return path
+
+
+@pytest.fixture(scope="session")
+def recipe(recipe_toml: Path) -> Recipe:
+    return read_recipe(recipe_toml)
+
+
+@pytest.fixture(scope="session")
+def trained(recipe: Recipe, corpus: Manifest, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of a finished run; look, do not touch."""
+    folder = tmp_path_factory.mktemp("runs") / "tones"
+    train(recipe, corpus, folder)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def audited(trained: Path) -> Path:
+    """The same folder with its audit; look, do not touch."""
+    audit(trained)
+    return trained

@@ -1,0 +1,312 @@
+"""The optimisation loop: exact resume after any kill, the best epoch, schedules, and batches that go wrong."""
+
+from __future__ import annotations
+
+import csv
+import logging
+import math
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import torch
+from pydantic import ValidationError
+from torch import Tensor, nn
+
+from aclipse.errors import RunError
+from aclipse.training import checkpoint, loop
+from aclipse.training.batches import Batch
+from aclipse.training.loop import Job, LoopSettings, Progress, Row, fit, write_history
+
+SETTINGS = LoopSettings(epochs=4, learning_rate=0.01)
+STEPS = 3
+Hook = Callable[[int, int], None]  # epoch, step; step -1: batches are made, step STEPS: validation
+
+
+def nothing(epoch: int, step: int) -> None: ...
+
+
+def make_job(hook: Hook = nothing, seed: int = 0) -> Job:
+    """A regression with dropout and random batches, so that any slip in the random state changes the weights."""
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        network = nn.Sequential(nn.Linear(4, 8), nn.Dropout(0.5), nn.Linear(8, 1))
+    seen = {"epoch": 0}
+    grid = torch.linspace(-1, 1, 20).reshape(5, 4)
+
+    def batches(epoch: int) -> list[Callable[[], Batch]]:
+        seen["epoch"] = epoch
+        hook(epoch, -1)
+        return [lambda step=step: batch(epoch, step) for step in range(STEPS)]
+
+    def batch(epoch: int, step: int) -> Batch:
+        hook(epoch, step)
+        return Batch(torch.randn(6, 4), torch.full((6,), 4), [])
+
+    def objective(batch: Batch) -> tuple[Tensor, dict[str, Tensor]]:
+        error = (network(batch.waves)[:, 0] - batch.waves.sum(1)).square().mean()
+        return error, {"error": error}
+
+    def validate() -> Row:
+        hook(seen["epoch"], STEPS)
+        assert not network.training
+        return {"fit": -(network(grid)[:, 0] - grid.sum(1)).square().mean().item()}
+
+    return Job("toy", network, batches, objective, validate, lambda row: row["fit"])
+
+
+def stop_at(epoch: int, step: int) -> Hook:
+    def hook(now: int, at: int) -> None:
+        if (now, at) == (epoch, step):
+            raise KeyboardInterrupt
+
+    return hook
+
+
+def history_of(progress: Progress) -> list[Row]:
+    return [{name: value for name, value in row.items() if name != "seconds"} for row in progress.history]
+
+
+def assert_same(job: Job, progress: Progress, other: Job, expected: Progress) -> None:
+    for name, tensor in other.network.state_dict().items():
+        assert torch.equal(job.network.state_dict()[name], tensor), name
+    assert history_of(progress) == history_of(expected)
+    assert (progress.best_epoch, progress.best_score) == (expected.best_epoch, expected.best_score)
+
+
+@pytest.fixture(scope="module")
+def straight(tmp_path_factory: pytest.TempPathFactory) -> tuple[Job, Progress]:
+    """Four epochs without a break."""
+    job = make_job()
+    return job, fit(job, SETTINGS, tmp_path_factory.mktemp("straight"))
+
+
+@pytest.mark.parametrize("epoch", [0, 2, 3])
+@pytest.mark.parametrize("step", [-1, 0, 1, STEPS])
+def test_a_killed_run_goes_on_to_the_same_weights(
+    tmp_path: Path, straight: tuple[Job, Progress], epoch: int, step: int
+) -> None:
+    with pytest.raises(KeyboardInterrupt):
+        fit(make_job(stop_at(epoch, step)), SETTINGS, tmp_path)
+    fresh = make_job(seed=99)  # other weights at the start: they must come from the checkpoint
+    if epoch == 0:
+        fresh = make_job()
+    assert_same(fresh, fit(fresh, SETTINGS, tmp_path), *straight)
+
+
+def test_a_run_killed_while_writing_goes_on_to_the_same_weights(
+    tmp_path: Path, straight: tuple[Job, Progress], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write, calls = checkpoint.save_file, []
+
+    def killed(tensors: dict[str, Tensor], path: Path, facts: dict[str, str]) -> None:
+        calls.append(path)
+        write(tensors, path, facts)
+        if len(calls) == 3:
+            Path(path).write_bytes(Path(path).read_bytes()[:100])
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr(checkpoint, "save_file", killed)
+    with pytest.raises(KeyboardInterrupt):
+        fit(make_job(), SETTINGS, tmp_path)
+    fresh = make_job(seed=99)
+    assert_same(fresh, fit(fresh, SETTINGS, tmp_path), *straight)
+
+
+@pytest.mark.parametrize("epoch", [1, 3])
+def test_history_is_whole_after_a_kill_between_checkpoint_and_history(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, epoch: int
+) -> None:
+    def killed(path: Path, rows: list[Row]) -> None:
+        if len(rows) == epoch + 1:
+            raise KeyboardInterrupt
+        write_history(path, rows)
+
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        patch.setattr(loop, "write_history", killed)
+        fit(make_job(), SETTINGS, tmp_path)
+    fit(make_job(), SETTINGS, tmp_path)
+    with (tmp_path / "history.csv").open(newline="") as file:
+        assert [row["epoch"] for row in csv.DictReader(file)] == ["0", "1", "2", "3"]
+
+
+def wait_to_be_killed(folder: str) -> None:
+    """Runs in a process of its own: trains, and in the middle of epoch 2 says so and waits."""
+
+    def hook(epoch: int, step: int) -> None:
+        if (epoch, step) == (2, 1):
+            Path(folder, "ready").touch()
+            time.sleep(60)
+
+    fit(make_job(hook), SETTINGS, Path(folder))
+
+
+@pytest.mark.skipif(os.name != "posix", reason="SIGKILL")
+def test_a_process_killed_for_real_goes_on_to_the_same_weights(tmp_path: Path, straight: tuple[Job, Progress]) -> None:
+    script = "import sys; sys.path.insert(0, sys.argv[1]); import test_loop; test_loop.wait_to_be_killed(sys.argv[2])"
+    process = subprocess.Popen([sys.executable, "-c", script, str(Path(__file__).parent), str(tmp_path)])
+    deadline = time.monotonic() + 60
+    while not (tmp_path / "ready").exists():
+        assert process.poll() is None and time.monotonic() < deadline
+        time.sleep(0.02)
+    process.send_signal(signal.SIGKILL)
+    assert process.wait() == -signal.SIGKILL
+    fresh = make_job(seed=99)
+    assert_same(fresh, fit(fresh, SETTINGS, tmp_path), *straight)
+
+
+def test_a_finished_run_is_not_trained_again(tmp_path: Path) -> None:
+    job = make_job()
+    first = fit(job, SETTINGS, tmp_path)
+
+    def refuse(epoch: int, step: int) -> None:
+        raise AssertionError("no epoch is left")
+
+    fresh = make_job(refuse, seed=99)
+    assert_same(fresh, fit(fresh, SETTINGS, tmp_path), job, first)
+
+
+def test_more_epochs_continue_a_finished_run(tmp_path: Path) -> None:
+    constant = LoopSettings(epochs=4, learning_rate=0.01, schedule="constant")
+    straight = make_job()
+    expected = fit(straight, constant, tmp_path / "straight")
+    fit(make_job(), constant.model_copy(update={"epochs": 2}), tmp_path / "short")
+    longer = make_job(seed=99)
+    assert_same(longer, fit(longer, constant, tmp_path / "short"), straight, expected)
+
+
+def test_the_seed_decides_and_the_global_state_does_not(tmp_path: Path, straight: tuple[Job, Progress]) -> None:
+    torch.manual_seed(123)
+    expected = torch.rand(1)
+    torch.manual_seed(123)
+    job = make_job()
+    assert_same(job, fit(job, SETTINGS, tmp_path / "same"), *straight)
+    assert torch.equal(torch.rand(1), expected)  # nor is it touched
+    other = make_job()
+    assert history_of(fit(other, SETTINGS, tmp_path / "other", seed=1)) != history_of(straight[1])
+
+
+def test_the_best_epoch_is_restored_in_eval_mode(tmp_path: Path) -> None:
+    scores = iter([0.1, 0.7, 0.3, 0.7])
+    states: list[dict[str, Tensor]] = []
+    job = make_job()
+
+    def validate() -> Row:
+        states.append({name: tensor.clone() for name, tensor in job.network.state_dict().items()})
+        return {"fit": next(scores)}
+
+    job.validate = validate
+    progress = fit(job, SETTINGS, tmp_path)
+    assert progress.best_epoch == 1 and progress.best_score == 0.7  # the first of equals
+    for name, tensor in job.network.state_dict().items():
+        assert torch.equal(tensor, states[1][name]) and torch.equal(progress.best[name], states[1][name])
+    assert not job.network.training
+
+
+def test_training_lowers_the_error(straight: tuple[Job, Progress]) -> None:
+    history = history_of(straight[1])
+    assert history[-1]["fit"] > history[0]["fit"]
+    assert [row["epoch"] for row in history] == [0, 1, 2, 3] and list(history[0]) == ["epoch", "error", "fit"]
+
+
+def constant_gradient(factors: list[float], positions: list[float]) -> Job:
+    """A loss whose gradient is one of ``factors`` at every step, so that Adam moves by exactly the learning rate."""
+    network = nn.Linear(1, 1, bias=False)
+    nn.init.zeros_(network.weight)
+
+    def objective(batch: Batch) -> tuple[Tensor, dict[str, Tensor]]:
+        positions.append(network.weight.item())
+        loss = network.weight.sum() * batch.waves[0, 0]
+        return loss, {"loss": loss}
+
+    batches = [lambda f=f: Batch(torch.tensor([[f]]), torch.ones(1), []) for f in factors]
+    return Job("slope", network, lambda epoch: batches, objective, lambda: {"x": float(len(positions))}, lambda row: row["x"])
+
+
+def rates(settings: LoopSettings, folder: Path, steps: int) -> list[float]:
+    """Learning rates used at each step, measured on the weight."""
+    positions: list[float] = []
+    job = constant_gradient([1.0] * steps, positions)
+    fit(job, settings, folder)
+    positions.append(job.network.weight.item())
+    return [before - after for before, after in zip(positions, positions[1:], strict=False)]
+
+
+def test_the_cosine_schedule_warms_up_and_comes_down_to_zero(tmp_path: Path) -> None:
+    used = rates(LoopSettings(epochs=10, learning_rate=0.1), tmp_path, steps=10)
+    share = [step / 100 for step in range(100)]
+    expected = [0.1 * (s / 0.05 + 0.01) if s < 0.045 else 0.1 * math.cos(math.pi * s / 2) ** 2 for s in share]
+    assert used == pytest.approx(expected, abs=2e-6)
+    assert used[50] == pytest.approx(0.05, abs=1e-5) and used[-1] < 1e-4
+
+
+def test_the_constant_schedule_stays(tmp_path: Path) -> None:
+    used = rates(LoopSettings(epochs=2, learning_rate=0.1, schedule="constant"), tmp_path, steps=3)
+    assert used == pytest.approx([0.1] * 6, abs=1e-6)
+
+
+@pytest.mark.parametrize("bad", [float("nan"), float("inf")])
+def test_a_batch_whose_gradient_is_not_finite_is_skipped(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, bad: float
+) -> None:
+    settings = LoopSettings(epochs=1, learning_rate=0.1, schedule="constant")
+    clean, spoiled = constant_gradient([1.0, 0.5], []), constant_gradient([1.0, bad, 0.5], [])
+    fit(clean, settings, tmp_path / "clean")
+    with caplog.at_level(logging.WARNING):
+        fit(spoiled, settings, tmp_path / "spoiled")
+    assert torch.equal(spoiled.network.weight, clean.network.weight)
+    assert [record.message for record in caplog.records] == ["slope: a batch gave a gradient that is not finite; skipped"]
+
+
+def test_long_gradients_are_cut_to_the_limit(tmp_path: Path) -> None:
+    """Adam's second step tells the ratio of two gradients: 100 counts as the limit, 5, after 1."""
+    settings = LoopSettings(epochs=1, learning_rate=0.1, schedule="constant", clip_norm=5.0)
+    cut, five = constant_gradient([1.0, 100.0], []), constant_gradient([1.0, 5.0], [])
+    fit(cut, settings, tmp_path / "cut")
+    fit(five, settings, tmp_path / "five")
+    torch.testing.assert_close(cut.network.weight, five.network.weight, rtol=0, atol=1e-6)
+
+
+def test_frozen_weights_are_left_alone(tmp_path: Path) -> None:
+    job = make_job()
+    job.network[0].requires_grad_(False)
+    before = job.network[0].weight.clone()
+    fit(job, SETTINGS, tmp_path)
+    assert torch.equal(job.network[0].weight, before)
+
+
+def test_a_checkpoint_of_another_network_is_refused(tmp_path: Path) -> None:
+    fit(make_job(), SETTINGS.model_copy(update={"epochs": 1}), tmp_path)
+    with pytest.raises(RunError, match=r"checkpoint\.safetensors"):
+        fit(constant_gradient([1.0], []), SETTINGS, tmp_path)
+
+
+def test_a_score_that_is_never_a_number_is_refused(tmp_path: Path) -> None:
+    job = make_job()
+    job.validate = lambda: {"fit": float("nan")}
+    with pytest.raises(RunError, match="toy"):
+        fit(job, SETTINGS, tmp_path)
+
+
+def test_history_is_written_whole_or_not_at_all(tmp_path: Path) -> None:
+    path = tmp_path / "history.csv"
+    write_history(path, [{"epoch": 0, "wer": 0.5}, {"epoch": 1, "wer": 0.25}])
+    text = path.read_text()
+    assert text.splitlines() == ["epoch,wer", "0,0.5", "1,0.25"]
+    with pytest.raises(ValueError, match="extra"):
+        write_history(path, [{"epoch": 0, "wer": 0.5}, {"extra": 1.0}])
+    assert path.read_text() == text
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [{"epochs": 0}, {"batch_size": 0}, {"learning_rate": 0.0}, {"clip_norm": -1.0}, {"schedule": "linear"}, {"rate": 1}],
+)
+def test_settings_out_of_range_are_refused(wrong: dict) -> None:
+    with pytest.raises(ValidationError, match=next(iter(wrong))):
+        LoopSettings(**wrong)
