@@ -4,7 +4,7 @@ BIN := $(VENV)/bin
 DEMO := runs/demo
 PYTHON ?= python3
 
-.PHONY: demo test fast check bench evaluators clean
+.PHONY: demo test fast check bench recognisers clean
 
 demo: $(VENV)/ready  ## set up, train the cascade on synthetic speech, audit it, write the report
 	$(BIN)/aclipse corpus synthesize runs/synthetic -o runs/synthetic.csv
@@ -27,13 +27,18 @@ check: $(VENV)/ready  ## style, types and the import rule
 bench: $(VENV)/ready  ## speed and memory of `protect`, written to benchmarks/README.md
 	$(BIN)/python benchmarks/protect.py
 
-evaluators: $(VENV)/ready  ## train the recognisers that the package carries for the demo (about ten minutes)
-	$(BIN)/aclipse corpus synthesize runs/synthetic -o runs/synthetic.csv
-	$(BIN)/python -m aclipse.experiments.built_in runs/synthetic.csv recipes/built-in.toml
+recognisers: $(VENV)/ready  ## train the recognisers that the package carries for the demo (about 20 minutes)
+	$(BIN)/aclipse corpus synthesize runs/synthetic-4000 --clips 4000 -o runs/synthetic-4000.csv
+	$(BIN)/aclipse train recipes/built-in.toml --corpus runs/synthetic-4000.csv --only-recognisers --resume
+	cp runs/built-in/emotion/weights.safetensors src/aclipse/assets/emotion.safetensors
+	cp runs/built-in/words/weights.safetensors src/aclipse/assets/words.safetensors
 
 $(VENV)/ready: pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[synthetic,dev]'
+	@if command -v cc >/dev/null; then \
+	  $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt pesq; \
+	else echo "no C compiler: the PESQ measure is left out"; fi
 	touch $@
 
 clean:

@@ -38,8 +38,16 @@ def main() -> None:
     try:
         app()
     except AclipseError as error:
-        Console(stderr=True).print(f"[red]error[/red] {error}", markup=True, highlight=False, soft_wrap=True)
-        sys.exit(1)
+        _fail(str(error))
+    except OSError as error:  # a full disk, a folder without permission
+        _fail(
+            f"{error.strerror or error}: {error.filename or ''}. Nothing half-written is left; mend it and try again."
+        )
+
+
+def _fail(message: str) -> None:
+    Console(stderr=True).print("error", message, style="red", markup=False, highlight=False, soft_wrap=True)
+    sys.exit(1)
 
 
 @corpus_app.command("import")
@@ -117,16 +125,17 @@ def train(
         list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Change a setting: cascade.epochs=20")
     ] = None,
     resume: Annotated[bool, typer.Option("--resume", help="Go on with an interrupted run.")] = False,
+    only: Annotated[bool, typer.Option("--only-recognisers", help="Stop before the cascade.")] = False,
     threads: Threads = 0,
 ) -> None:
     """Train the frozen recognisers, then the cascade in its two stages."""
     from aclipse.corpora import manifest
     from aclipse.experiments.recipe import read_recipe
-    from aclipse.experiments.run import train
+    from aclipse.experiments.run import prepare, train
 
     _use(threads)
     folder = output or Path("runs") / recipe.stem
-    train(read_recipe(recipe, changes), manifest.read(corpus), folder, resume)
+    (prepare if only else train)(read_recipe(recipe, changes), manifest.read(corpus), folder, resume)
     console.print(f"trained → {folder}. Next: aclipse audit {folder}")
 
 

@@ -6,17 +6,16 @@
 
 from __future__ import annotations
 
-import csv
 import hashlib
 import json
 import platform
-from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
+from aclipse.atomic import write_text
 from aclipse.errors import RunError
 
 
@@ -69,22 +68,3 @@ def now() -> str:
 def file_hash(path: Path) -> str:
     """The first 12 hexadecimal digits of a file's SHA-256."""
     return hashlib.sha256(path.read_bytes()).hexdigest()[:12]
-
-
-def write_text(path: Path, content: str) -> None:
-    """Write a text file whole or not at all."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_name(path.name + ".partial")
-    partial.write_text(content, encoding="utf-8")
-    partial.replace(path)
-
-
-def write_table(path: Path, columns: list[str], rows: Iterable[dict[str, Any]]) -> None:
-    """Write rows as CSV, whole or not at all."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_name(path.name + ".partial")
-    with partial.open("w", newline="", encoding="utf-8") as file:
-        writer = csv.DictWriter(file, columns)
-        writer.writeheader()
-        writer.writerows(rows)
-    partial.replace(path)

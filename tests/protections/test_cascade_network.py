@@ -57,7 +57,7 @@ def test_a_new_network_is_the_identity(form: str) -> None:
 @settings(deadline=None, max_examples=10)
 @given(gain=st.floats(0.2, 30), seed=st.integers(0, 99))
 def test_it_commutes_with_gain(form: str, gain: float, seed: int) -> None:
-    network, wave = network_of(form), speech(6000, seed)
+    network, wave = network_of(form), speech(4000, seed)
     expected = gain * alone(network, wave)
     torch.testing.assert_close(alone(network, gain * wave), expected, rtol=0, atol=2e-3 * expected.abs().max().item())
 
@@ -72,7 +72,7 @@ def test_silence_stays_silent(form: str, match: bool, samples: int) -> None:
 
 @pytest.mark.parametrize("form", FORMS)
 @settings(deadline=None, max_examples=8)
-@given(lengths=st.lists(st.integers(400, 9000), min_size=2, max_size=3), extra=st.integers(0, 500))
+@given(lengths=st.lists(st.integers(400, 5000), min_size=2, max_size=2), extra=st.integers(0, 500))
 def test_a_recording_is_free_of_its_batch_and_padding(form: str, lengths: list[int], extra: int) -> None:
     network = network_of(form)
     waves = [speech(length, seed)[0] for seed, length in enumerate(lengths)]

@@ -10,7 +10,7 @@ from matplotlib.colors import to_hex
 from sklearn.metrics import confusion_matrix
 from toy_run import EMOTIONS, score
 
-from aclipse.report.drawing import SUBJECT_STYLE, save_figure, write_atomic
+from aclipse.report.drawing import SUBJECT_STYLE, save_figure
 from aclipse.report.figures import (
     confusion,
     confusion_figure,
@@ -119,14 +119,6 @@ def test_fewer_colours_are_the_same_picture(tmp_path):
     with Image.open(plain) as truth, Image.open(io.BytesIO(save_figure(figure, tmp_path, "x"))) as small:
         error = np.asarray(truth.convert("RGB"), int) - np.asarray(small.convert("RGB"), int)
     assert np.abs(error).max() <= 16
-
-
-def test_a_failed_write_leaves_the_old_file(tmp_path, monkeypatch):
-    write_atomic(tmp_path / "page.html", b"old")
-    monkeypatch.setattr("pathlib.Path.replace", lambda *_: (_ for _ in ()).throw(OSError("disk full")))
-    with pytest.raises(OSError, match="disk full"):
-        write_atomic(tmp_path / "page.html", b"new")
-    assert [(path.name, path.read_bytes()) for path in tmp_path.iterdir()] == [("page.html", b"old")]
 
 
 def test_no_subject_is_drawn_twice_alike(scores):

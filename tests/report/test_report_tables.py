@@ -17,7 +17,7 @@ def test_main_table_puts_utility_privacy_and_quality_side_by_side(scores, chance
         "UAR %, retrained",
         "WER %, frozen",
         "WER %, retrained",
-        "sentence told %, retrained",
+        "sentence %, retrained",
         "SNR dB",
         "STOI",
         "level dB",
@@ -37,6 +37,9 @@ def test_main_table_puts_utility_privacy_and_quality_side_by_side(scores, chance
     assert table.rows["silence"][7].text == ""
     assert table.chance == ["25.0", "25.0", "", "", "8.0", "", "", ""]
     assert table.splits == ["speaker-5fold/0 (seed 0) [5ab91c03d2e7]"]
+    assert table.clips == [8]
+    fewer = [replace(s, n=3) if s.role == "quality" else s for s in scores]
+    assert main_table(fewer).clips == [3, 8]
 
 
 def test_text_for_a_terminal(scores):

@@ -195,5 +195,5 @@ def test_rivals_are_baselines_that_are_not_clearly_worse(scores):
 def test_the_printed_rules_hold_the_thresholds():
     assert set(RULES) == set(Verdict)
     text = " ".join(RULES.values())
-    for threshold in ("80%", "30%", "10%", "50%", "10 points", "20 points"):
+    for threshold in ("80 %", "30 %", "10 %", "50 %", "10 points", "20 points"):
         assert threshold in text

@@ -147,7 +147,7 @@ def test_a_module_comes_back_in_eval_mode_with_its_facts(tmp_path: Path) -> None
 
 def test_the_wrong_kind_of_module_is_refused(tmp_path: Path) -> None:
     checkpoint.save_module(tmp_path / "m", ClipClassifier(("a", "b"), width=8))
-    with pytest.raises(RunError, match="does not hold a CharacterRecognizer. Give the file that its training wrote"):
+    with pytest.raises(RunError, match=r"does not hold a CharacterRecognizer\. Give the file that its training wrote"):
         checkpoint.load_module(tmp_path / "m", CharacterRecognizer)
     checkpoint.save(tmp_path / "n", ClipClassifier(("a",), width=8).state_dict(), {"settings": {"labels": ["a", "b"]}})
     with pytest.raises(RunError, match="does not hold a ClipClassifier"):

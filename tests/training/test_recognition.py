@@ -25,7 +25,7 @@ PITCH = Task(
     marks=lambda truth, read: {"pitch": (float(truth == read), 1.0)},
     score=accuracy,
 )
-LOOP = LoopSettings(epochs=3, batch_size=4, learning_rate=5e-3)
+LOOP = LoopSettings(epochs=5, batch_size=2, learning_rate=5e-3)
 
 
 def tones(count: int, seed: int) -> Speech:
@@ -35,7 +35,7 @@ def tones(count: int, seed: int) -> Speech:
     for index in range(count):
         label = ("high", "low")[index % 2]
         frequency = generator.uniform(1200, 1800) if label == "high" else generator.uniform(250, 400)
-        time = np.arange(generator.integers(4000, 7000)) / 16_000
+        time = np.arange(generator.integers(8000, 12_000)) / 16_000
         wave = 0.3 * np.sin(2 * np.pi * frequency * time) + 0.01 * generator.standard_normal(len(time))
         clips.append(Clip(f"t{index}", Path(), emotion=label if index else ""))
         waves.append(wave.astype(np.float32))

@@ -13,12 +13,12 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from itertools import chain, islice
 from pathlib import Path
-from uuid import uuid4
 
 import numpy as np
 import soundfile as sf
 import soxr
 
+from aclipse.atomic import replacing
 from aclipse.contracts import MIN_SAMPLES, SAMPLE_RATE, Wave
 from aclipse.errors import AudioError, UnreadableAudio, UnusableAudio
 
@@ -115,22 +115,17 @@ def write_blocks(path: Path, blocks: Iterable[Wave], rate: int = SAMPLE_RATE, su
     container = _container(path, subtype)
     stream = iter(blocks)
     first = list(islice(stream, 1))  # an input that fails at once leaves no folder behind
-    part = path.with_name(f".{uuid4().hex}.part")  # a name of its own: the longest allowed name has no room to grow
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
         with (
+            replacing(path) as part,
             part.open("xb") as handle,  # opened here, because libsndfile hides why it could not
             sf.SoundFile(handle.fileno(), "w", rate, 1, subtype, format=container, closefd=False) as file,
         ):
             written = _fill(file, path, chain(first, stream))
-        part.replace(path)
     except (OSError, sf.LibsndfileError) as error:
         raise AudioError(
             f"{path} cannot be written: {_cause(error)}. Check its space and permissions, or choose another."
         ) from error
-    finally:
-        with contextlib.suppress(OSError):
-            part.unlink()
     return written
 
 

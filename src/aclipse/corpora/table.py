@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import csv
-import os
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
+from aclipse.atomic import write_table
 from aclipse.errors import CorpusError
 
 Row = dict[str, str]
@@ -43,16 +43,8 @@ def write_rows(path: Path, columns: Sequence[str], rows: Iterable[Mapping[str, s
 
     Raises CorpusError if it cannot be written.
     """
-    draft = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     try:
-        try:
-            with draft.open("w", newline="", encoding="utf-8") as file:
-                writer = csv.DictWriter(file, columns, restval="")
-                writer.writeheader()
-                writer.writerows(rows)
-            draft.replace(path)
-        finally:
-            draft.unlink(missing_ok=True)
+        write_table(path, columns, rows)
     except (OSError, UnicodeEncodeError) as problem:
         raise CorpusError(
             f"{path}: cannot be written ({problem}). Choose an existing folder that is writable and has space."

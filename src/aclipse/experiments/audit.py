@@ -14,6 +14,7 @@ from typing import Any
 
 import numpy as np
 
+from aclipse.atomic import write_table, write_text
 from aclipse.attackers.content import SENTENCE, closed_set
 from aclipse.attackers.words import WORDS
 from aclipse.audio import files
@@ -27,7 +28,7 @@ from aclipse.experiments.recorded import Recorded
 from aclipse.experiments.scores import CLIP_COLUMNS, SCORE_COLUMNS, Sheet
 from aclipse.metrics import quality
 from aclipse.protections.baselines import WhiteNoise
-from aclipse.records import file_hash, write_table, write_text
+from aclipse.records import file_hash
 from aclipse.registry import PROTECTIONS, load
 from aclipse.seeds import derive
 from aclipse.training import checkpoint
@@ -64,7 +65,7 @@ class Audit:
         for name, release in subjects.items():
             log.info("audit of %s", name)
             released = {part: speech.released(release) for part, speech in self.speech.items()}
-            sheet.add_quality(name, _quality(self.speech["test"], released["test"]))
+            sheet.add_quality(name, *self._quality(released["test"]))
             for task, recognizer in self.frozen.items():
                 sheet.add_readings(name, task, "frozen", read_all(recognizer, released["test"]))
                 retrained = self.retrain(name, task, released)
@@ -106,6 +107,11 @@ class Audit:
         train_recognizer(SENTENCE, network, parts, self.settings.sentence, self.folder / "sentence", self.seed)
         return checkpoint.freeze(network)
 
+    def _quality(self, released: Speech) -> tuple[list[Clip], list[dict[str, float]]]:
+        picked = spread(self.speech["test"].clips, self.settings.quality_clips)
+        pairs = [(self.speech["test"].wave(i), released.wave(i)) for i in picked]
+        return [released.clips[i] for i in picked], measure(pairs)
+
     def _chance(self) -> dict[str, float]:
         clips = self.speech["test"].clips
         chance = {"uar": 1 / len({clip.emotion for clip in clips})}
@@ -145,7 +151,8 @@ def audit_folders(recipe: Recipe, manifest: Manifest, original: Path, protected:
     return auditor.judge({Path(protected).resolve().name: recorded, **auditor.baselines(recorded)})
 
 
-def _quality(original: Speech, protected: Speech) -> list[dict[str, float]]:
+def measure(pairs: Sequence[tuple[Wave, Wave]]) -> list[dict[str, float]]:
+    """All signal measures of (original, protected) recordings; PESQ only where its package is installed."""
     measures: dict[str, Callable[[Wave, Wave], float]] = {
         "snr_db": quality.snr_db,
         "si_sdr_db": quality.si_sdr_db,
@@ -154,12 +161,11 @@ def _quality(original: Speech, protected: Speech) -> list[dict[str, float]]:
         "pesq": quality.pesq,
     }
     try:
-        quality.pesq(original.wave(0), original.wave(0))
+        quality.pesq(*pairs[0])
     except MissingExtra as missing:
         log.warning("PESQ is left out: %s", missing)
         del measures["pesq"]
-    pairs = [(original.wave(i), protected.wave(i)) for i in range(len(original))]
-    rows = [{name: measure(*pair) for name, measure in measures.items()} for pair in pairs]
+    rows = [{name: compute(*pair) for name, compute in measures.items()} for pair in pairs]
     return [{**row, "level_db": max(row["level_db"], SILENT_DB)} for row in rows]
 
 

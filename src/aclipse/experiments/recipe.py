@@ -45,6 +45,7 @@ class AuditSettings(Settings):
     emotion: LoopSettings = LoopSettings(epochs=5, learning_rate=5e-4)
     words: LoopSettings = LoopSettings(epochs=5, learning_rate=5e-4)
     sentence: LoopSettings = LoopSettings(epochs=8, learning_rate=1e-3)
+    quality_clips: int = Field(120, ge=1)  # test clips whose STOI, PESQ, … are computed: 0.1 s each
     draws: int = Field(1000, ge=100)  # bootstrap
     listen: int = Field(6, ge=0)  # test clips kept as audio for the report
 

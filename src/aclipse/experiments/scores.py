@@ -41,27 +41,27 @@ class Sheet:
         for clip, true, read, marks in zip(self.clips, truth, readings, rows, strict=True):
             self._mark({**place, "id": clip.id, "speaker": clip.speaker, "reference": true, "prediction": read}, marks)
         for metric, statistic in statistics(task.name, truth, readings, rows).items():
-            self._score({**place, "metric": metric}, statistic)
+            self._score({**place, "metric": metric}, statistic, self.clips)
 
-    def add_quality(self, subject: str, rows: Sequence[dict[str, float]]) -> None:
-        """Record signal measures of every clip, NaN where one is not defined, and their means."""
+    def add_quality(self, subject: str, clips: Sequence[Clip], rows: Sequence[dict[str, float]]) -> None:
+        """Record signal measures of some clips, NaN where one is not defined, and their means."""
         place = {"subject": subject, "role": "quality", "judge": "signal", "knowledge": "none"}
-        for clip, values in zip(self.clips, rows, strict=True):
+        for clip, values in zip(clips, rows, strict=True):
             for metric, value in values.items():
                 self._mark({**place, "id": clip.id, "speaker": clip.speaker}, {metric: (value, 1.0)})
         for metric in rows[0] if rows else ():
-            self._score({**place, "metric": metric}, _mean_of([row[metric] for row in rows]))
+            self._score({**place, "metric": metric}, _mean_of([row[metric] for row in rows]), clips)
 
     def _mark(self, place: dict[str, Any], marks: Marks) -> None:
         for metric, (value, weight) in marks.items():
             self.marks.append({**place, "metric": metric, "value": tidy(value), "weight": weight})
 
-    def _score(self, place: dict[str, Any], statistic: Statistic) -> None:
-        value = statistic(np.arange(len(self.clips)))
-        speakers = [clip.speaker for clip in self.clips]
+    def _score(self, place: dict[str, Any], statistic: Statistic, clips: Sequence[Clip]) -> None:
+        value = statistic(np.arange(len(clips)))
+        speakers = [clip.speaker for clip in clips]
         low, high = clustered_bootstrap(statistic, speakers, self.draws, seed=self.seed)
         ends = {"value": tidy(value), "low": tidy(low), "high": tidy(high)}
-        self.scores.append({**place, **ends, "n": len(self.clips), "split": self.split})
+        self.scores.append({**place, **ends, "n": len(clips), "split": self.split})
 
 
 def statistics(task: str, truth: Sequence[str], read: Sequence[str], rows: Sequence[Marks]) -> dict[str, Statistic]:

@@ -8,6 +8,8 @@ from functools import wraps
 from pathlib import Path
 from typing import TYPE_CHECKING, ParamSpec, TypeVar
 
+from aclipse.atomic import replacing
+
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
@@ -76,11 +78,13 @@ def save_figure(figure: Figure, folder: Path, name: str) -> bytes:
     Neither holds a date, so the same figure gives the same files.
     """
     png, pdf = io.BytesIO(), io.BytesIO()
-    figure.savefig(pdf, format="pdf", dpi=PNG_DPI, metadata={"CreationDate": None})
     figure.savefig(png, format="png", dpi=PNG_DPI, metadata={"Software": None})
+    figure.set_layout_engine("none")  # the layout is settled: half of the time
+    figure.savefig(pdf, format="pdf", dpi=PNG_DPI, metadata={"CreationDate": None})
     small = _with_palette(png)
-    write_atomic(folder / f"{name}.pdf", pdf.getvalue())
-    write_atomic(folder / f"{name}.png", small)
+    for suffix, content in (("pdf", pdf.getvalue()), ("png", small)):
+        with replacing(folder / f"{name}.{suffix}") as partial:
+            partial.write_bytes(content)
     return small
 
 
@@ -93,17 +97,6 @@ def _with_palette(png: io.BytesIO) -> bytes:
         few = image.convert("RGB").quantize(256, method=Image.Quantize.MAXCOVERAGE, dither=Image.Dither.NONE)
         few.save(buffer, "PNG", optimize=True)
     return buffer.getvalue()
-
-
-def write_atomic(path: Path, content: bytes) -> None:
-    """Write a file completely or not at all."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    unfinished = path.with_name(f".{path.name}.unfinished")
-    try:
-        unfinished.write_bytes(content)
-        unfinished.replace(path)
-    finally:
-        unfinished.unlink(missing_ok=True)
 
 
 def place_labels(figure: Figure, axes: Axes, drawn: Iterable[Point], labels: Iterable[tuple[Point, str]]) -> None:

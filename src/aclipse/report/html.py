@@ -9,8 +9,8 @@ from importlib.resources import files
 from pathlib import Path
 from string import Template
 
+from aclipse.atomic import write_text
 from aclipse.report import listening, plates, sections
-from aclipse.report.drawing import write_atomic
 from aclipse.report.folder import RunFolder, read_run
 from aclipse.report.verdicts import protector
 from aclipse.report.wording import headline
@@ -41,7 +41,7 @@ def write_report(run: Path) -> Path:
     The same run gives the same bytes. Raises RunError if the run was not audited or a file in it is broken.
     """
     page = run / "report" / "index.html"
-    write_atomic(page, render(read_run(run)).encode())
+    write_text(page, render(read_run(run)))
     log.info("report written to %s", page)
     return page
 

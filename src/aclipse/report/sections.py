@@ -145,7 +145,7 @@ def note(run: RunFolder, table: Table) -> str:
     split = run.about.get("split", {})
     names = table.splits or [str(split["name"])] if split.get("name") or table.splits else []
     digest = f" (hash {split['hash']})" if split.get("hash") and str(split["hash"]) not in "".join(names) else ""
-    clips = f", {split['test']} test clips" if split.get("test") else ""
+    clips = f", {'–'.join(map(str, dict.fromkeys((table.clips[0], table.clips[-1]))))} clips" if table.clips else ""
     where = [f"Split: {', '.join(names)}{digest}{clips}."] if names else []
     intervals = ["Small figures: 95 % intervals."] if _any_interval(table) else ["No intervals available."]
     best = any(cell.best for cells in table.rows.values() for cell in cells)

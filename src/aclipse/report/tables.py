@@ -31,7 +31,9 @@ METRICS = {
     "accuracy": Metric("accuracy", "%", 1, +1, "emotions read right: the share of all clips"),
     "wer": Metric("WER", "%", 1, +1, "word errors (wrong, missing or invented) per word said; can exceed 100 %"),
     "cer": Metric("CER", "%", 1, +1, "the same, counted in characters"),
-    "sentence_accuracy": Metric("sentence told", "%", 1, -1, "how often the sentence is picked out of a known list"),
+    "sentence_accuracy": Metric(
+        "sentence", "%", 1, -1, "how often the right one is picked from a list of known sentences"
+    ),
     "snr_db": Metric("SNR", "dB", 1, +1, "energy of the original over energy of the change; 0 dB: as strong as speech"),
     "si_sdr_db": Metric("SI-SDR", "dB", 1, +1, "the same, but blind to a change of loudness"),
     "stoi": Metric("STOI", "", 2, +1, "predicted intelligibility to people: 1 is as clear as the original"),
@@ -76,6 +78,7 @@ class Table:
     rows: dict[str, list[Cell]]
     chance: list[str]  # what guessing gives, one a column, or empty
     splits: list[str]  # which splits the scores come from
+    clips: list[int]  # on how many clips they rest, fewest first
 
     def as_text(self) -> list[dict[str, str]]:
         """Plain rows for a terminal: one dictionary a subject, heading → "value [low–high]"."""
@@ -111,6 +114,7 @@ def score_table(scores: Sequence[Score], metrics: Iterable[str], chance: dict[st
         rows={name: [column.get(name, Cell("")) for column in cells] for name in subjects(used)},
         chance=[format_value(key[1], (chance or {}).get(key[1])) for key in found],
         splits=list(dict.fromkeys(score.split for score in used if score.split)),
+        clips=sorted({score.n for score in used if score.n is not None}),
     )
 
 

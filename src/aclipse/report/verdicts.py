@@ -32,18 +32,22 @@ class Verdict(StrEnum):
     UNKNOWN = "cannot tell"
 
 
+def _rate(share: float) -> str:
+    return f"{share * 100:.0f} %"
+
+
 RULES = {
-    Verdict.HIDDEN: f"At least {WER_HIDDEN:.0%} of the words are heard wrong. For a list of known sentences: at most"
-    f" {LEAD_HIDDEN:.0%} is left of the listener's lead over guessing on clean speech.",
-    Verdict.WEAKENED: f"At least {WER_WEAKENED:.0%} of the words are heard wrong, clearly more than on clean speech."
-    f" For known sentences: at most {LEAD_WEAKENED:.0%} of the lead is left.",
+    Verdict.HIDDEN: f"At least {_rate(WER_HIDDEN)} of the words are heard wrong. For a list of known sentences: at most"
+    f" {_rate(LEAD_HIDDEN)} is left of the listener's lead over guessing on clean speech.",
+    Verdict.WEAKENED: f"At least {_rate(WER_WEAKENED)} of the words are heard wrong, clearly more than on clean speech."
+    f" For known sentences: at most {_rate(LEAD_WEAKENED)} of the lead is left.",
     Verdict.NOT_HIDDEN: "Anything less.",
     Verdict.KEPT: f"Emotion is read at most {UAR_ALLOWANCE * 100:.0f} points (UAR) worse than on clean speech.",
     Verdict.REDUCED: "Emotion is read worse than that, but clearly better than by guessing.",
     Verdict.LOST: "Emotion is not clearly read better than by guessing.",
     Verdict.UNKNOWN: "The listener was not tried on clean speech, or fails there too"
-    f" (more than {DEAF_WER:.0%} of words wrong; a lead over guessing below {DEAF_LEAD * 100:.0f} points for sentences,"
-    " or none for emotion): its failure on protected speech then shows nothing.",
+    f" (more than {_rate(DEAF_WER)} of words wrong; a lead over guessing below {DEAF_LEAD * 100:.0f} points for"
+    " sentences, or none for emotion): its failure on protected speech then shows nothing.",
 }
 
 

@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
-import csv
 import logging
 import math
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 import torch
 from pydantic import Field
 from torch import Tensor, nn
 
+from aclipse.atomic import write_table
 from aclipse.contracts import Settings
+from aclipse.errors import RunError
 from aclipse.seeds import derive
 from aclipse.training import checkpoint
 from aclipse.training.batches import Batch
@@ -62,6 +63,7 @@ def fit(job: Job, settings: LoopSettings, folder: Path, seed: int = 0) -> Progre
 
     State is kept in ``folder`` after every epoch: the same call after a kill goes on and ends with the same weights,
     since all randomness of an epoch derives from ``(seed, job.name, epoch)``.
+    Raises RunError for a state of another network in ``folder`` and if no epoch's score is a number.
     """
     parameters = [p for p in job.network.parameters() if p.requires_grad]
     optimizer = torch.optim.Adam(parameters, lr=settings.learning_rate)
@@ -76,6 +78,11 @@ def fit(job: Job, settings: LoopSettings, folder: Path, seed: int = 0) -> Progre
         _keep(progress, row, job)
         _save(folder, job.network, optimizer, progress)
         log.info("%s %d/%d  %s", job.name, epoch + 1, settings.epochs, _pretty(row))
+    if not progress.best:
+        raise RunError(
+            f"{job.name}: validation gave no score that is a number. Is there a validation clip of each kind?"
+        )
+    write_table(folder / "history.csv", list(progress.history[0]), progress.history)
     job.network.load_state_dict(progress.best)
     job.network.eval()
     return progress
@@ -123,7 +130,7 @@ def _save(folder: Path, network: nn.Module, optimizer: torch.optim.Optimizer, pr
     tensors |= {f"optimizer.{name}": tensor for name, tensor in checkpoint.pack_optimizer(optimizer).items()}
     facts = {k: getattr(progress, k) for k in ("history", "best_epoch", "best_score")}
     checkpoint.save(folder / "checkpoint.safetensors", tensors, facts)
-    write_history(folder / "history.csv", progress.history)
+    write_table(folder / "history.csv", list(progress.history[0]), progress.history)
 
 
 def _resume(path: Path, network: nn.Module, optimizer: torch.optim.Optimizer) -> Progress:
@@ -134,20 +141,13 @@ def _resume(path: Path, network: nn.Module, optimizer: torch.optim.Optimizer) ->
     def under(prefix: str) -> dict[str, Tensor]:
         return {name[len(prefix) :]: tensor for name, tensor in tensors.items() if name.startswith(prefix)}
 
-    network.load_state_dict(under("network."))
-    checkpoint.unpack_optimizer(optimizer, under("optimizer."))
+    try:
+        network.load_state_dict(under("network."))
+        checkpoint.unpack_optimizer(optimizer, under("optimizer."))
+    except (RuntimeError, ValueError, KeyError) as error:
+        raise RunError(f"{path} is the state of another network. Delete its folder, or give another one.") from error
     log.info("resuming %s after epoch %d", path.parent, len(facts["history"]))
     return Progress(best=under("best."), **facts)
-
-
-def write_history(path: Path, rows: Sequence[dict[str, Any]]) -> None:
-    """Write the rows of all epochs as CSV, atomically."""
-    partial = path.with_name(path.name + ".partial")
-    with partial.open("w", newline="", encoding="utf-8") as file:
-        writer = csv.DictWriter(file, list(rows[0]))
-        writer.writeheader()
-        writer.writerows(rows)
-    partial.replace(path)
 
 
 def _pretty(row: Row) -> str:

@@ -39,8 +39,11 @@ def make(folder: Path, clips: int = 1200, seed: int = 0, progress: Progress | No
     if clips < 1 or seed < 0:
         raise CorpusError(f"clips is {clips} and seed is {seed}. Choose clips from 1 and seed from 0")
     table = folder / "manifest.csv"
-    if not _claim(folder, {"clips": clips, "seed": seed, "version": VERSION}):
-        return manifest.read(table)
+    try:
+        if not _claim(folder, {"clips": clips, "seed": seed, "version": VERSION}):
+            return manifest.read(table)
+    except OSError as problem:
+        raise CorpusError(f"{folder} cannot be used ({problem.strerror}). Choose a folder that is writable") from None
     spoken = []
     with open_espeak() as espeak:
         for line in write_script(clips, seed):

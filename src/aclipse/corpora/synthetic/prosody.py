@@ -23,11 +23,11 @@ CUES = ("rate", "pitch", "span", "tilt", "loudness", "breath", "pause")
 
 CENTRES = {  # one row an emotion, one column a cue
     "neutral": (0.00, 0.0, 9.0, 0.0, 0.0, -30.0, 0.5),
-    "happy": (0.11, 7.0, 15.0, 1.5, 2.0, -27.0, 0.3),
+    "happy": (0.12, 7.0, 15.0, 1.5, 2.0, -27.0, 0.3),
     "sad": (-0.17, -2.0, 5.5, -1.9, -3.0, -22.0, 2.5),
     "angry": (0.17, 4.5, 13.0, 3.7, 4.0, -32.0, 0.0),
 }
-SPREAD = (0.07, 2.0, 2.2, 0.8, 2.0, 3.0, 1.0)  # standard deviation of each cue, whatever the emotion
+SPREAD = (0.065, 1.8, 2.0, 0.75, 2.0, 3.0, 1.0)  # standard deviation of each cue, whatever the emotion
 HABIT = 0.3  # of the variance is a speaker's way with an emotion, the rest changes with each utterance
 
 

@@ -34,7 +34,13 @@ def _voice_file(espeak: Espeak, line: Line) -> str:
     mean = voice.pitch * 2 ** (delivery.pitch / 12) * 100 / voice.tract
     low, high = (max(40, round(mean * 2 ** (share * delivery.span / 12))) for share in SPAN_SHARES)
     formants = [f"formant {number} {percent} 100 100" for number, percent in enumerate(voice.formants, 1)]
-    lines = [espeak.accent(voice.accent), f"pitch {low} {high}", "flutter 0", f"intonation {voice.tunes}"]
+    lines = [
+        espeak.accent(voice.accent),
+        f"pitch {low} {high}",
+        "flutter 0",
+        "roughness 0",
+        f"intonation {voice.tunes}",
+    ]
     return "\n".join([*lines, *formants, ""])
 
 
@@ -60,6 +66,6 @@ def _breathe(speech: Wave, level: float, rng: np.random.Generator) -> Wave:
 
 def _master(speech: Wave, loudness: float, rng: np.random.Generator) -> Wave:
     level = LEVEL + loudness + rng.uniform(-LEVEL_SPREAD, LEVEL_SPREAD)
-    speech = speech * 10 ** (level / 20) / np.sqrt(np.mean(speech**2))
-    speech = speech + 10 ** (ROOM / 20) * rng.standard_normal(len(speech))
-    return (speech * min(1.0, PEAK / np.abs(speech).max())).astype(np.float32)
+    room = 10 ** (ROOM / 20) * rng.standard_normal(len(speech))
+    heard = speech * 10 ** (level / 20) / np.sqrt(np.mean(speech**2)) + room
+    return (heard * min(1.0, PEAK / np.abs(heard).max())).astype(np.float32)

@@ -8,12 +8,14 @@ from typing import Literal
 
 import numpy as np
 import torch
-from pydantic import Field
+from pydantic import Field, model_validator
 from torch import Tensor
 
+from aclipse.atomic import write_table
 from aclipse.audio import budget
 from aclipse.audio.augment import change_speed, tilt_spectrum
 from aclipse.contracts import SAMPLE_RATE, Guides, Release, Settings, Wave
+from aclipse.errors import RunError
 from aclipse.metrics.classification import accuracy, uar
 from aclipse.metrics.transcription import error_rate, word_edits
 from aclipse.models import text
@@ -23,7 +25,7 @@ from aclipse.protections.cascade.sampling import stratified_subset
 from aclipse.seeds import derive
 from aclipse.training import checkpoint
 from aclipse.training.batches import Batch, Speech
-from aclipse.training.loop import Job, LoopSettings, Progress, Row, fit, write_history
+from aclipse.training.loop import Job, LoopSettings, Progress, Row, fit
 
 BLOCK = 60 * SAMPLE_RATE  # samples protected at a time
 
@@ -44,6 +46,12 @@ class CascadeSettings(Settings):
     subset: int = Field(400, ge=1)  # clips an epoch, stratified by emotion
     redraw: int = Field(5, ge=1)  # epochs that a subset is used for
     floor_drop: float = Field(0.05, ge=0)  # accuracy that may be lost on validation clips
+
+    @model_validator(mode="after")
+    def _both_stages(self) -> CascadeSettings:
+        if self.stage_one_epochs is not None and self.stage_one_epochs >= self.epochs:
+            raise ValueError(f"stage_one_epochs = {self.stage_one_epochs} leaves stage 2 none of {self.epochs} epochs")
+        return self
 
 
 class Cascade:
@@ -92,8 +100,11 @@ class Cascade:
     def load(cls, path: Path) -> Cascade:
         """Read what `save` wrote; raises RunError for anything else."""
         tensors, facts = checkpoint.load(path)
-        network = CascadeNetwork(NetworkSettings(**facts["settings"]))
-        network.load_state_dict(tensors)
+        try:
+            network = CascadeNetwork(NetworkSettings(**facts["settings"]))
+            network.load_state_dict(tensors)
+        except (KeyError, TypeError, ValueError, RuntimeError) as error:
+            raise RunError(f"{path} does not hold a cascade. Give cascade/weights.safetensors of a run.") from error
         return cls(network)
 
 
@@ -203,4 +214,4 @@ def _write_stages(path: Path, first: Progress, second: Progress) -> None:
         for row in progress.history:
             chosen = int(stage == best and row["epoch"] == progress.best_epoch)
             rows.append({**row, "epoch": len(rows), "stage": stage, "chosen": chosen})
-    write_history(path, rows)
+    write_table(path, list(rows[0]), rows)

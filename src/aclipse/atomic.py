@@ -1,0 +1,46 @@
+"""Files that are whole or not there: written beside their place, then moved into it."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+
+@contextmanager
+def replacing(path: Path) -> Iterator[Path]:
+    """Give a path to write to that becomes ``path`` when the block ends well and vanishes when it does not.
+
+    Folders on the way are made.
+
+    >>> import tempfile
+    >>> place = Path(tempfile.mkdtemp()) / "new" / "a.txt"
+    >>> with replacing(place) as partial:
+    ...     _ = partial.write_text("whole")
+    >>> place.read_text(), [file.name for file in place.parent.iterdir()]
+    ('whole', ['a.txt'])
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    partial = path.with_name(f".{uuid4().hex}.part")  # a name of its own: the longest allowed one has no room to grow
+    try:
+        yield partial
+        partial.replace(path)
+    finally:
+        partial.unlink(missing_ok=True)
+
+
+def write_text(path: Path, content: str) -> None:
+    """Write a UTF-8 text file."""
+    with replacing(path) as partial:
+        partial.write_text(content, encoding="utf-8")
+
+
+def write_table(path: Path, columns: Sequence[str], rows: Iterable[Mapping[str, Any]]) -> None:
+    """Write a UTF-8 CSV file with a header; a column that a row lacks stays empty."""
+    with replacing(path) as partial, partial.open("w", newline="", encoding="utf-8") as file:
+        writer = csv.DictWriter(file, columns, restval="")
+        writer.writeheader()
+        writer.writerows(rows)

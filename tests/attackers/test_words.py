@@ -1,0 +1,59 @@
+"""The recogniser of words as a task: what it should hear, and how its errors are counted."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from aclipse.attackers.words import WORDS
+from aclipse.contracts import Clip
+
+
+def clip(transcript: str) -> Clip:
+    return Clip("a", Path("a.wav"), transcript=transcript)
+
+
+@pytest.mark.parametrize(
+    ("transcript", "target"),
+    [
+        ("It's  ELEVEN o'clock!", "it's eleven o'clock"),
+        ("[LAUGHTER] Oh, wow.", "laughter oh wow"),
+        ("café", "cafe"),
+        ("", ""),
+        ("  ...  ", ""),
+        ("112", ""),  # digits are not spelt out: a clip of nothing else has no target and is left out
+    ],
+)
+def test_the_target_is_the_normalised_transcript(transcript: str, target: str) -> None:
+    assert WORDS.target(clip(transcript)) == target
+
+
+@pytest.mark.parametrize(
+    ("said", "heard", "wer", "cer"),
+    [
+        ("go home", "go home", (0, 2), (0, 7)),
+        ("go home", "go hole now", (2, 2), (5, 7)),
+        ("go home", "", (2, 2), (7, 7)),
+        ("go", "no way to go home", (4, 1), (15, 2)),  # more errors than words
+    ],
+)
+def test_marks_are_edits_over_what_was_said(
+    said: str, heard: str, wer: tuple[int, int], cer: tuple[int, int]
+) -> None:
+    assert WORDS.marks(said, heard) == {"wer": wer, "cer": cer}
+
+
+def test_words_are_a_secret_and_validation_wants_few_errors() -> None:
+    assert WORDS.role == "privacy"
+    said = ["go home", "call me"]
+    assert WORDS.score(said, said) == 0
+    assert WORDS.score(said, ["go home", "call"]) == pytest.approx(-1 / 4)
+    assert WORDS.score(said, ["", ""]) == -1
+
+
+def test_any_corpus_gives_the_same_alphabet() -> None:
+    one, other = WORDS.build(["go home"]), WORDS.build([])
+    assert {name: tensor.shape for name, tensor in one.state_dict().items()} == {
+        name: tensor.shape for name, tensor in other.state_dict().items()
+    }

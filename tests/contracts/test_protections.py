@@ -1,0 +1,100 @@
+"""One suite over every registered protection: a new member is tested before its author writes a test."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from torch import nn
+
+from aclipse.contracts import Protection, Release, Wave
+from aclipse.registry import PROTECTIONS, load
+
+
+def _cascade(kind: type) -> Protection:
+    """A small cascade whose modules have random weights, so that it is far from the identity."""
+    from aclipse.protections.cascade.modules import ModuleSettings
+    from aclipse.protections.cascade.network import CascadeNetwork, NetworkSettings
+
+    module = ModuleSettings(channels=8, dilations=(1,), attention_seconds=0.2)
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(0)
+        network = CascadeNetwork(NetworkSettings(module=module))
+        for part in (network.so, network.er):
+            nn.init.normal_(part.head.weight, std=0.3)
+    return kind(network)
+
+
+BUILD: dict[str, Callable[[type], Protection]] = {"cascade": _cascade}  # all others are built with their defaults
+WAVE = (0.1 * np.random.default_rng(0).standard_normal(20_000)).astype(np.float32)
+SHORT = {"one sample": WAVE[:1], "400 samples": WAVE[:400], "silence": np.zeros(3000, np.float32), "nothing": WAVE[:0]}
+
+
+@pytest.fixture(scope="module", params=PROTECTIONS)
+def protection(request: pytest.FixtureRequest) -> Protection:
+    kind = load(PROTECTIONS, request.param)
+    return BUILD.get(request.param, lambda kind: kind())(kind)
+
+
+def test_it_says_its_name_and_what_it_releases(protection: Protection, request: pytest.FixtureRequest) -> None:
+    assert protection.name == request.node.callspec.params["protection"]
+    assert protection.releases in set(Release)
+
+
+def test_the_same_seed_gives_the_same_release(protection: Protection) -> None:
+    first = protection.release(WAVE, seed=5)
+    protection.release(WAVE, seed=6)  # nothing is remembered between calls
+    assert np.array_equal(protection.release(WAVE, seed=5), first)
+
+
+def test_the_global_random_state_is_neither_read_nor_touched(protection: Protection) -> None:
+    torch.manual_seed(1)
+    first, expected = protection.release(WAVE), torch.rand(1)
+    torch.manual_seed(1)
+    torch.rand(1)
+    assert np.array_equal(protection.release(WAVE), first)
+    torch.manual_seed(1)
+    assert torch.equal(torch.rand(1), expected)
+
+
+def test_the_input_is_untouched(protection: Protection) -> None:
+    wave = WAVE.copy()
+    wave.flags.writeable = False
+    out = protection.release(wave)
+    out += 1.0  # the release is the caller's own
+    assert np.array_equal(wave, WAVE)
+
+
+@settings(deadline=None, max_examples=10)
+@given(samples=st.integers(1, 20_000))
+def test_length_is_kept_and_samples_are_finite_float32(protection: Protection, samples: int) -> None:
+    out = protection.release(WAVE[:samples])
+    assert out.shape == (samples,) and out.dtype == np.float32 and np.isfinite(out).all()
+
+
+@pytest.mark.parametrize("case", SHORT)
+def test_the_shortest_and_the_silent_work(protection: Protection, case: str) -> None:
+    out = protection.release(SHORT[case])
+    assert out.shape == SHORT[case].shape and out.dtype == np.float32 and np.isfinite(out).all()
+
+
+def test_silence_stays_silent(protection: Protection) -> None:
+    assert np.abs(protection.release(np.zeros(8000, np.float32))).max() <= 1e-4
+
+
+@settings(deadline=None, max_examples=10)
+@given(samples=st.integers(0, 20_000), places=st.lists(st.integers(0, 20_000), max_size=5))
+def test_blocks_equal_the_whole(protection: Protection, samples: int, places: list[int]) -> None:
+    wave = WAVE[:samples]
+    blocks: list[Wave] = np.split(wave, sorted(place for place in places if place <= samples))
+    out = np.concatenate([wave[:0], *protection.release_blocks(iter(blocks), seed=3)])
+    assert out.dtype == np.float32
+    np.testing.assert_allclose(out, protection.release(wave, seed=3), rtol=0, atol=1e-5)
+
+
+def test_an_empty_stream_gives_nothing(protection: Protection) -> None:
+    assert sum(len(block) for block in protection.release_blocks(iter([]))) == 0

@@ -1,0 +1,121 @@
+"""Every command and the Python lines of the README are run here, on a miniature of CREMA-D."""
+
+from __future__ import annotations
+
+import re
+import shlex
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import soundfile
+
+ROOT = Path(__file__).parent.parent
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+
+TINY = """
+[evaluators.emotion]
+epochs = 1
+[evaluators.words]
+epochs = 1
+[cascade]
+epochs = 2
+subset = 16
+[cascade.network.module]
+channels = 8
+dilations = [1]
+[split]
+folds = 3
+[audit]
+draws = 100
+baselines = ["identity", "low-pass"]
+[audit.emotion]
+epochs = 1
+[audit.words]
+epochs = 1
+[audit.sentence]
+epochs = 1
+"""
+
+
+def block(marker: str) -> str:
+    """The code block after a marker comment."""
+    found = re.search(rf"<!-- {marker}.*?-->\n```\w*\n(.*?)```", README, re.DOTALL)
+    assert found, marker
+    return found.group(1)
+
+
+@pytest.fixture(scope="module")
+def desk(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A working folder with the recipes made tiny, a small CREMA-D, a recording and a folder of recordings."""
+    folder = tmp_path_factory.mktemp("desk")
+    (folder / "recipes").mkdir()
+    (folder / "recipes" / "crema-d.toml").write_text(TINY)
+    (folder / "calls").mkdir()
+    audio = folder / "PATH" / "AudioWAV"
+    audio.mkdir(parents=True)
+    generator = np.random.default_rng(0)
+    for actor in range(1001, 1010):
+        for sentence in ("IEO", "DFA"):
+            for pitch, emotion in enumerate(("NEU", "HAP", "SAD", "ANG"), start=1):
+                time = np.arange(8000) / 16000
+                wave = 0.2 * np.sin(2 * np.pi * 150 * pitch * time) + 0.01 * generator.standard_normal(8000)
+                soundfile.write(audio / f"{actor}_{sentence}_{emotion}_XX.wav", wave, 16000)
+    sexes = "".join(f"{actor},30,{('Male', 'Female')[actor % 2]}\n" for actor in range(1001, 1010))
+    (folder / "PATH" / "VideoDemographics.csv").write_text("ActorID,Age,Sex\n" + sexes)
+    for name in ("talk.wav", "calls/one.wav", "calls/two.wav"):
+        soundfile.write(folder / name, 0.1 * generator.standard_normal((44100, 2)), 44100)
+    shutil.copytree(folder / "PATH", folder / "OUT")
+    return folder
+
+
+def run(command: str, folder: Path) -> str:
+    words = [sys.executable, "-m", *shlex.split(command, comments=True)]
+    done = subprocess.run(words, cwd=folder, capture_output=True, text=True, timeout=300)
+    assert done.returncode == 0, f"{command}\n{done.stdout}\n{done.stderr}"
+    return done.stdout
+
+
+@pytest.mark.slow
+def test_every_command_of_the_readme_runs(desk: Path) -> None:
+    commands = [line for line in block("commands").splitlines() if line.strip()]
+    assert len(commands) == 7
+    for command in commands:
+        if "--original" in command:
+            command = (
+                command.replace("--original DIR", "--original PATH").split("#")[0] + " --recipe recipes/crema-d.toml"
+            )
+        run(command, desk)
+    protected, rate = soundfile.read(desk / "protected" / "talk.wav")
+    assert (len(protected), rate) == (16000, 16000)
+    assert {path.name for path in (desk / "protected").rglob("*.wav")} == {"talk.wav", "one.wav", "two.wav"}
+    assert (desk / "runs" / "crema-d" / "report" / "index.html").stat().st_size > 10_000
+    assert (desk / "runs" / "audit-OUT" / "audit" / "scores.csv").exists()
+
+
+@pytest.mark.slow
+def test_the_python_lines_of_the_readme_run(desk: Path) -> None:
+    shutil.rmtree(desk / "runs", ignore_errors=True)
+    run("aclipse corpus import crema-d PATH -o crema-d.csv", desk)
+    code = block("python").replace('["cascade.epochs=20"]', '["cascade.epochs=2"]')
+    done = subprocess.run([sys.executable, "-c", code], cwd=desk, capture_output=True, text=True, timeout=300)
+    assert done.returncode == 0, done.stderr
+    original, protected = soundfile.read(desk / "talk.wav")[0], soundfile.read(desk / "protected.wav")[0]
+    assert len(protected) == round(len(original) * 16000 / 44100)
+
+
+def test_the_make_targets_of_the_readme_exist() -> None:
+    targets = re.findall(r"^make (\w+)", README, re.MULTILINE)
+    makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
+    assert targets
+    assert all(re.search(rf"^{target}:", makefile, re.MULTILINE) for target in targets)
+
+
+def test_the_tree_of_the_readme_is_the_tree() -> None:
+    tree = README.split("## Where things are")[1].split("```")[1]
+    package = tree.split("src/aclipse/\n")[1].split("tests/")[0]
+    for name in re.findall(r"^  (\w+(?:\.py|/))", package, re.MULTILINE):
+        assert (ROOT / "src" / "aclipse" / name).exists(), name
