@@ -223,7 +223,9 @@ def _print_scores(folder: Path) -> None:
 
     found = read_run(folder)
     rows = main_table(found.scores, found.chance).as_text()
-    table = Table(*rows[0], box=None, header_style="bold")
+    table = Table(box=None, header_style="bold")
+    for heading in rows[0]:
+        table.add_column(heading, overflow="fold")  # an interval cut short would be a wrong one
     for row in rows:
         table.add_row(*row.values())
     console.print(table)

@@ -169,8 +169,9 @@ def test_manifest_tells_all_that_is_known(corpus: Manifest) -> None:
 
 def bright_share(wave: np.ndarray) -> float:
     """Energy above 1 kHz in dB against all of it."""
-    power = np.abs(np.fft.rfft(wave)) ** 2
-    return float(10 * np.log10(power[np.fft.rfftfreq(len(wave), 1 / RATE) > 1000].sum() / power.sum()))
+    size = 1 << len(wave).bit_length()
+    power = np.abs(np.fft.rfft(wave, size)) ** 2
+    return float(10 * np.log10(power[np.fft.rfftfreq(size, 1 / RATE) > 1000].sum() / power.sum()))
 
 
 def pitch_of(wave: np.ndarray) -> float:

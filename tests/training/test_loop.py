@@ -193,6 +193,14 @@ def test_the_seed_decides_and_the_global_state_does_not(tmp_path: Path, straight
     assert history_of(fit(other, SETTINGS, tmp_path / "other", seed=1)) != history_of(straight[1])
 
 
+def test_each_epoch_has_randomness_of_its_own(tmp_path: Path) -> None:
+    job, seen = make_job(), []
+    objective = job.objective
+    job.objective = lambda batch: (seen.append(batch.waves.sum().item()), objective(batch))[1]
+    fit(job, SETTINGS, tmp_path)
+    assert len(set(seen)) == len(seen) == SETTINGS.epochs * STEPS
+
+
 def test_the_best_epoch_is_restored_in_eval_mode(tmp_path: Path) -> None:
     scores = iter([0.1, 0.7, 0.3, 0.7])
     states: list[dict[str, Tensor]] = []

@@ -17,8 +17,8 @@ def clustered_bootstrap(
 ) -> tuple[float, float]:
     """Percentile interval of a statistic of clip indices, resampling whole speakers with replacement.
 
-    Clips of one speaker are not independent, so speakers are the unit (Davison & Hinkley 1997, section 3.8). With one
-    speaker there is nothing to resample: both ends are NaN.
+    Clips of one speaker are not independent, so speakers are the unit (Davison & Hinkley 1997, section 3.8). Draws in
+    which the statistic is not defined are left out. With one speaker there is nothing to resample: both ends are NaN.
 
     >>> low, high = clustered_bootstrap(lambda i: float(i.mean()), ["a", "a", "b", "c"], draws=200)
     >>> 0 <= low <= 1.5 <= high <= 3
@@ -34,5 +34,8 @@ def clustered_bootstrap(
         for _ in range(draws)
     ]
     tail = 50.0 * (1.0 - level)
-    low, high = np.nanpercentile(values, [tail, 100.0 - tail])
+    defined = np.array(values)[np.isfinite(values)]
+    if not len(defined):
+        return float("nan"), float("nan")
+    low, high = np.percentile(defined, [tail, 100.0 - tail])
     return float(low), float(high)

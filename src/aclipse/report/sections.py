@@ -85,7 +85,8 @@ def recalls(run: RunFolder) -> str:
     own = [score for score in run.scores if score.metric.startswith("recall:") or score.metric in ("accuracy", "uar")]
     metrics = ["uar", "accuracy", *sorted({s.metric for s in own if s.metric.startswith("recall:")})]
     tables = []
-    for judge, knowledge in dict.fromkeys((score.judge, score.knowledge) for score in own):
+    listeners = dict.fromkeys((s.judge, s.knowledge) for s in own if s.metric.startswith("recall:"))
+    for judge, knowledge in listeners:
         scores = [score for score in own if (score.judge, score.knowledge) == (judge, knowledge)]
         table = score_table(scores, metrics, run.chance)
         caption = f"Read by the {knowledge} emotion recogniser ({judge})"
@@ -145,7 +146,8 @@ def note(run: RunFolder, table: Table) -> str:
     split = run.about.get("split", {})
     names = table.splits or [str(split["name"])] if split.get("name") or table.splits else []
     digest = f" (hash {split['hash']})" if split.get("hash") and str(split["hash"]) not in "".join(names) else ""
-    clips = f", {'–'.join(map(str, dict.fromkeys((table.clips[0], table.clips[-1]))))} clips" if table.clips else ""
+    span = dict.fromkeys(str(count) for count in (*table.clips[:1], *table.clips[-1:]))
+    clips = f", {'–'.join(span)} clips" if span else ""
     where = [f"Split: {', '.join(names)}{digest}{clips}."] if names else []
     intervals = ["Small figures: 95 % intervals."] if _any_interval(table) else ["No intervals available."]
     best = any(cell.best for cells in table.rows.values() for cell in cells)

@@ -49,7 +49,10 @@ class Delivery:
 
 
 def deliver(emotion: str, habit: np.random.Generator, rng: np.random.Generator) -> Delivery:
-    """Draw a delivery: the emotion's centre, the speaker's habit (the same for ``habit`` freshly opened) and chance."""
+    """Draw a delivery: the emotion's centre, the speaker's habit and chance.
+
+    ``habit`` is opened afresh for each utterance from the speaker and the emotion, so that it always draws the same.
+    """
     spread = np.array(SPREAD)
     own = HABIT**0.5 * spread * habit.standard_normal(len(CUES))
     now = (1 - HABIT) ** 0.5 * spread * rng.standard_normal(len(CUES))

@@ -12,7 +12,7 @@ from aclipse.protections.cascade import modules
 
 
 class NetworkSettings(Settings):
-    """The two modules and the limits on what they change."""
+    """The two modules and the limits on what they change; a limit comes after the match of loudness and wins."""
 
     module: modules.ModuleSettings = modules.ModuleSettings()
     match_loudness: bool = True  # give the output the input's level, in windows of 1 s
