@@ -66,21 +66,11 @@ class Sheet:
 
 def statistics(task: str, truth: Sequence[str], read: Sequence[str], rows: Sequence[Marks]) -> dict[str, Statistic]:
     """The scores that a task is reported by, each a function of clip indices."""
-    correct = np.array([t == r for t, r in zip(truth, read, strict=True)], dtype=float)
+    correct = [float(t == r) for t, r in zip(truth, read, strict=True)]
     if task == "emotion":
-        labels, codes = np.unique(np.array(truth), return_inverse=True)
-
-        def recalls(index: Index) -> Any:
-            count = np.bincount(codes[index], minlength=len(labels))
-            return np.bincount(codes[index], correct[index], len(labels)) / np.where(count, count, np.nan)
-
-        per_class: dict[str, Statistic] = {
-            f"recall:{label}": lambda index, k=k: float(recalls(index)[k]) for k, label in enumerate(labels)
-        }
-        uar: Statistic = lambda index: finite_mean(recalls(index))  # noqa: E731
-        return {"accuracy": lambda index: float(correct[index].mean()), "uar": uar, **per_class}
+        return {"accuracy": _mean_of(correct), **_recalls_of(truth, correct)}
     if task == "sentence":
-        return {"sentence_accuracy": lambda index: float(correct[index].mean())}
+        return {"sentence_accuracy": _mean_of(correct)}
     return {metric: _ratio_of([row[metric] for row in rows]) for metric in rows[0]}
 
 
@@ -93,6 +83,21 @@ def finite_mean(values: Any) -> float:
 def _mean_of(values: Sequence[float]) -> Statistic:
     column = np.array(values)
     return lambda index: finite_mean(column[index])
+
+
+def _recalls_of(truth: Sequence[str], correct: Sequence[float]) -> dict[str, Statistic]:
+    labels, codes = np.unique(np.array(truth), return_inverse=True)
+    hits = np.array(correct)
+
+    def recalls(index: Index) -> npt.NDArray[np.float64]:
+        count = np.bincount(codes[index], minlength=len(labels))
+        return np.bincount(codes[index], hits[index], len(labels)) / np.where(count, count, np.nan)
+
+    def recall(k: int) -> Statistic:
+        return lambda index: float(recalls(index)[k])
+
+    uar: Statistic = lambda index: finite_mean(recalls(index))  # noqa: E731
+    return {"uar": uar, **{f"recall:{label}": recall(k) for k, label in enumerate(labels)}}
 
 
 def _ratio_of(marks: Sequence[tuple[float, float]]) -> Statistic:

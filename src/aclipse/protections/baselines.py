@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator
 
 import numpy as np
@@ -11,19 +12,21 @@ from aclipse.contracts import SAMPLE_RATE, Release, Wave
 from aclipse.errors import RecipeError
 
 
-class _Whole:
-    """A baseline that needs the whole recording at once."""
+class Baseline(ABC):
+    """A protection that sees the whole recording at once, in blocks or not."""
 
     releases = Release.WAVEFORM
 
+    @abstractmethod
     def release(self, wave: Wave, seed: int = 0) -> Wave:
-        raise NotImplementedError
+        """Protect one recording, ``(time,) -> (time,)``."""
 
     def release_blocks(self, blocks: Iterable[Wave], seed: int = 0) -> Iterator[Wave]:
+        """Protect a recording that arrives in blocks, once all are there."""
         yield self.release(np.concatenate([np.zeros(0, np.float32), *blocks]), seed)
 
 
-class Identity(_Whole):
+class Identity(Baseline):
     """The input itself: what an attacker gets without protection."""
 
     name = "identity"
@@ -32,7 +35,7 @@ class Identity(_Whole):
         return wave.copy()
 
 
-class Silence(_Whole):
+class Silence(Baseline):
     """Nothing at all: perfect privacy by word error rate, and no use."""
 
     name = "silence"
@@ -41,7 +44,7 @@ class Silence(_Whole):
         return np.zeros_like(wave)
 
 
-class LowPass(_Whole):
+class LowPass(Baseline):
     """Keep what lies below a cut-off, by resampling there and back (linear phase, aligned).
 
     >>> LowPass(2000).release(np.zeros(100, np.float32)).shape
@@ -61,7 +64,7 @@ class LowPass(_Whole):
         return np.pad(back, (0, len(wave) - len(back))).astype(np.float32)
 
 
-class WhiteNoise(_Whole):
+class WhiteNoise(Baseline):
     """Add white Gaussian noise at a signal-to-noise ratio in dB; silence stays silent.
 
     >>> wave = np.ones(16000, np.float32)
