@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import os
+import re
 import resource
 import shutil
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from importlib.metadata import entry_points
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -65,7 +67,7 @@ def fails(aclipse: Aclipse) -> Aclipse:
     def call(*words: object, status: int = 1) -> Done:
         done = aclipse(*words)
         assert done.status == status, done
-        assert done.out == "" and "Traceback" not in done.err
+        assert done.out.strip() == "" and "Traceback" not in done.err
         assert status == 2 or done.err.startswith("error ")
         return done
 
@@ -204,8 +206,6 @@ def test_options_reach_the_importer(
 def test_what_an_importer_does_not_take_is_named(
     fails: Aclipse, tmp_path: Path, words: tuple[str, ...], message: str
 ) -> None:
-    import re
-
     corpus, *options = words
     done = fails("corpus", "import", corpus, tmp_path, "-o", tmp_path / "out.csv", *options, status=2)
     assert re.search(message, " ".join(done.err.replace("│", " ").split()))
@@ -249,13 +249,11 @@ def test_a_sound_corpus_is_described(aclipse: Aclipse, corpus_csv: Path) -> None
 
 
 def test_what_is_wrong_with_a_corpus_is_listed_file_by_file(aclipse: Aclipse, corpus: Manifest, tmp_path: Path) -> None:
-    from dataclasses import replace
-
     lost = tuple(replace(clip, path=tmp_path / clip.path.name) for clip in corpus.clips)
     manifests.write(Manifest("lost", lost), tmp_path / "lost.csv")
     short, long = (aclipse("corpus", "check", tmp_path / "lost.csv", *more) for more in ((), ("--all",)))
     assert short.status == long.status == 1
-    assert short.out.count("No such file") == 10 and "and 38 more; see them with --all" in short.out
+    assert short.out.count("no such file") == 10 and "and 38 more; see them with --all" in short.out
     assert all(f"error    {clip.id}  " in long.out for clip in corpus.clips)
 
 
@@ -497,7 +495,7 @@ def test_a_folder_goes_on_after_a_failure_and_lists_it(
     [
         (("none.wav",), 1, "none.wav"),
         (("--strength", "1.5"), 2, "--strength"),
-        (("--strength", "nan"), 1, "strength of nan is not allowed"),
+        (("--strength", "nan"), 2, "--strength"),
         (("--model", "nowhere"), 1, "nowhere/cascade/weights.safetensors: no such file. Train first"),
         (("--model", "text.safetensors"), 1, "text.safetensors: not weights saved by aclipse"),
         (("-o", "in"), 1, "Choose a folder apart from all inputs"),
@@ -517,7 +515,7 @@ def test_what_cannot_be_protected_is_told_why(
 
 
 def test_protecting_nothing_is_a_usage_error(fails: Aclipse, model: Path) -> None:
-    assert "INPUTS" in fails("protect", "-o", "out", "--model", model, status=2).err
+    assert "inputs" in fails("protect", "-o", "out", "--model", model, status=2).err.lower()
 
 
 # --- audit and report

@@ -17,6 +17,7 @@ _PUBLIC = {
     "AclipseError": "aclipse.errors",
     "Clip": "aclipse.contracts",
     "audit": "aclipse.experiments.audit",
+    "audit_folders": "aclipse.experiments.audit",
     "load_cascade": "aclipse.experiments.run",
     "protect": "aclipse.deploy.batch",
     "read_audio": "aclipse.audio.files:read",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import sys
+from inspect import signature
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -69,12 +70,13 @@ def import_corpus(
         options["labels"] = labels
     if csv is not None:
         options["csv"] = csv
-    try:
-        found = load(CORPORA, corpus)(path, **options)
-    except TypeError as error:
-        raise typer.BadParameter(f"{corpus} does not take {' or '.join('--' + name for name in options)}") from error
+    scan = load(CORPORA, corpus)
+    foreign = [f"--{name}" for name in options if name not in signature(scan).parameters]
+    if foreign:
+        raise typer.BadParameter(f"{corpus} does not take {' or '.join(foreign)}")
+    found = scan(path, **options)
     manifest.write(found, output)
-    console.print(f"{len(found.clips)} clips → {output}")
+    _say(f"{len(found.clips)} clips → {output}")
 
 
 @corpus_app.command("synthesize")
@@ -91,7 +93,7 @@ def synthesize(
         bar = progress.add_task("speaking", total=clips)
         made = synthetic.make(folder, clips, seed, lambda done, total: progress.update(bar, completed=done))
     manifest.write(made, output)
-    console.print(f"{len(made.clips)} clips → {output}")
+    _say(f"{len(made.clips)} clips → {output}")
 
 
 @corpus_app.command("check")
@@ -136,7 +138,7 @@ def train(
     _use(threads)
     folder = output or Path("runs") / recipe.stem
     (prepare if only else train)(read_recipe(recipe, changes), manifest.read(corpus), folder, resume)
-    console.print(f"trained → {folder}. Next: aclipse audit {folder}")
+    _say(f"trained → {folder}. Next: aclipse audit {folder}")
 
 
 @app.command()
@@ -167,7 +169,7 @@ def protect(
             on_file=lambda path, done, total: progress.update(bar, completed=done, total=total),
         )
     speed = f", {report.audio_seconds:.0f} s of audio in {report.wall_seconds:.1f} s" if report.done else ""
-    console.print(f"{len(report.done)} protected, {len(report.skipped)} already there{speed} → {output}")
+    _say(f"{len(report.done)} protected, {len(report.skipped)} already there{speed} → {output}")
     for path, reason in report.failed:
         console.print(f"failed {path}: {reason}", style="red", markup=False, highlight=False)
     if report.failed:
@@ -182,20 +184,23 @@ def audit(
     manifest: Annotated[Path | None, typer.Option(help="and what is known of them.")] = None,
     recipe: Annotated[Path | None, typer.Option(help="Settings of that audit [the defaults].")] = None,
     output: Annotated[Path | None, typer.Option("--output", "-o", help="Its folder [runs/audit-PROTECTED].")] = None,
+    changes: Annotated[
+        list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Change a setting: audit.words.epochs=10")
+    ] = None,
     threads: Threads = 0,
 ) -> None:
     """Judge a protection: is emotion still there, and what do attackers get? Writes audit/scores.csv."""
     from aclipse.corpora import manifest as manifests
     from aclipse.experiments import audit as audits
-    from aclipse.experiments.recipe import Recipe, read_recipe
+    from aclipse.experiments.recipe import parse_recipe, read_recipe
 
     _use(threads)
     if run is not None and not (original or protected or manifest):
         folder = run
-        audits.audit(run)
+        audits.audit(run, changes or [])
     elif run is None and original and protected and manifest:
         folder = output or Path("runs") / f"audit-{protected.resolve().name}"
-        settings = read_recipe(recipe) if recipe else Recipe()
+        settings = read_recipe(recipe, changes) if recipe else parse_recipe({}, "--set", changes or [])
         audits.audit_folders(settings, manifests.read(manifest), original, protected, folder)
     else:
         raise typer.BadParameter("give a run, or all three of --original, --protected and --manifest")
@@ -207,7 +212,11 @@ def report(run: Annotated[Path, typer.Argument(help="The folder of an audited ru
     """Write one HTML page that opens anywhere, and its figures as PNG and PDF."""
     from aclipse.report.html import write_report
 
-    console.print(f"report → {write_report(run)}")
+    _say(f"report → {write_report(run)}")
+
+
+def _say(line: str) -> None:
+    console.print(line, markup=False, highlight=False, soft_wrap=True)  # a path is printed as it is
 
 
 def _use(threads: int) -> None:
@@ -229,4 +238,4 @@ def _print_scores(folder: Path) -> None:
     for row in rows:
         table.add_row(*row.values())
     console.print(table)
-    console.print(f"scores → {folder / 'audit' / 'scores.csv'}. Next: aclipse report {folder}")
+    _say(f"scores → {folder / 'audit' / 'scores.csv'}. Next: aclipse report {folder}")

@@ -31,7 +31,7 @@ Wave = npt.NDArray[np.float32]  # (time,), mono, 16 kHz, in [-1, 1]
 class Settings(BaseModel):
     """Base of all settings: frozen, typed strictly, no unknown keys."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False)
 
 
 @dataclass(frozen=True, slots=True)

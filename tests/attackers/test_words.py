@@ -38,9 +38,7 @@ def test_the_target_is_the_normalised_transcript(transcript: str, target: str) -
         ("go", "no way to go home", (4, 1), (15, 2)),  # more errors than words
     ],
 )
-def test_marks_are_edits_over_what_was_said(
-    said: str, heard: str, wer: tuple[int, int], cer: tuple[int, int]
-) -> None:
+def test_marks_are_edits_over_what_was_said(said: str, heard: str, wer: tuple[int, int], cer: tuple[int, int]) -> None:
     assert WORDS.marks(said, heard) == {"wer": wer, "cer": cer}
 
 

@@ -441,11 +441,11 @@ def test_originals_outside_their_folder_are_named(
 
 @pytest.mark.parametrize("name", ["identity", "original"])
 def test_a_folder_named_like_a_row_of_the_table_is_refused(
-    recipe: Recipe, corpus: Manifest, speech: Path, same: Path, tmp_path: Path, name: str
+    guided: Recipe, corpus: Manifest, speech: Path, same: Path, tmp_path: Path, name: str
 ) -> None:
     """Its scores, or its clips to listen to, would be taken for those of clean speech."""
     with pytest.raises(AclipseError, match=f"{name}.*[Rr]ename"):
-        audit_folders(recipe, corpus, speech, same.rename(tmp_path / name), tmp_path / "judged")
+        audit_folders(guided, corpus, speech, same.rename(tmp_path / name), tmp_path / "judged")
     assert not (tmp_path / "judged").exists()
 
 

@@ -158,7 +158,7 @@ def test_a_relative_folder_and_a_link_are_the_same_folder(
     (tmp_path / "link").symlink_to(folders[0])
     monkeypatch.chdir(tmp_path)
     recorded = Recorded(Path("original"), Path("protected"), [clip(tmp_path / "link")])
-    assert recorded.paths["a"] == Path("protected/a.wav")
+    assert np.allclose(recorded(WAVE, clip(tmp_path / "link")), WAVE, atol=2**-22)
 
 
 def test_the_fingerprint_changes_with_any_output_and_with_nothing_else(folders: tuple[Path, Path]) -> None:

@@ -31,7 +31,7 @@ from aclipse.models.compact import CharacterRecognizer, ClipClassifier
 from aclipse.protections.cascade import objectives
 from aclipse.protections.cascade.method import Trainer
 from aclipse.records import Run, file_hash
-from aclipse.training import checkpoint
+from aclipse.training import checkpoint, loop
 from aclipse.training.loop import Progress
 from aclipse.training.recognition import Task
 
@@ -60,8 +60,20 @@ def content(folder: Path) -> dict[str, str]:
 
 
 def changed(manifest: Manifest, **facts: Callable[[Clip], str]) -> Manifest:
-    clips = (replace(clip, **{name: fact(clip) for name, fact in facts.items()}) for clip in manifest.clips)
-    return replace(manifest, clips=tuple(clips))
+    def one(clip: Clip) -> Clip:
+        values: dict[str, Any] = {name: fact(clip) for name, fact in facts.items()}
+        return replace(clip, **values)
+
+    return replace(manifest, clips=tuple(map(one, manifest.clips)))
+
+
+def epochs(folder: Path) -> dict[str, int]:
+    return {part: len((folder / part / "history.csv").read_text().splitlines()) - 1 for part in PARTS}
+
+
+def epochs_asked(recipe: Recipe) -> dict[str, int]:
+    asked = recipe.evaluators
+    return {"emotion": asked.emotion.epochs, "words": asked.words.epochs, "cascade": recipe.cascade.epochs}
 
 
 def interrupt(monkeypatch: pytest.MonkeyPatch, place: Any, name: str, call: int) -> None:
@@ -128,9 +140,7 @@ def test_recognisers_say_whom_they_have_heard_and_no_test_speaker_is_among_them(
 
 
 def test_histories_have_a_row_an_epoch(trained: Path, recipe: Recipe) -> None:
-    asked = {"emotion": recipe.evaluators.emotion.epochs, "words": recipe.evaluators.words.epochs}
-    for part, epochs in {**asked, "cascade": recipe.cascade.epochs}.items():
-        assert len((trained / part / "history.csv").read_text().splitlines()) == 1 + epochs
+    assert epochs(trained) == epochs_asked(recipe)
 
 
 def test_a_run_reopened_is_the_run(trained: Path, recipe: Recipe, corpus: Manifest) -> None:
@@ -174,7 +184,8 @@ KILLS: dict[str, tuple[Any, str, int, str]] = {  # moment: function, which of it
     "in stage one": (objectives, "stage_one", 2, "cascade"),
     "when stage two begins": (objectives, "stage_two", 1, "cascade"),
     "in the second epoch of stage two": (objectives, "stage_two", 3, "cascade"),
-    "while weights are written": (Path, "replace", 9, "cascade"),
+    "before the last checkpoint is in its place": (Path, "replace", 8, "cascade"),
+    "after the last checkpoint, before its history": (loop, "write_table", 4, "emotion"),
 }
 
 
@@ -193,6 +204,7 @@ def test_an_interrupted_run_ends_with_the_weights_of_one_that_was_not(
     assert not Run(copied).weights("cascade").exists()
     train(recipe, corpus, copied, resume=True)
     assert weights(copied) == expected
+    assert epochs(copied) == epochs_asked(recipe)
 
 
 @pytest.mark.slow
@@ -456,9 +468,13 @@ def test_a_recording_that_is_gone_is_named(recipe: Recipe, corpus: Manifest, tmp
 
 @pytest.mark.parametrize("given", ["folder", "string", "weights"])
 def test_a_cascade_is_loaded_from_its_run_or_its_file(trained: Path, given: str) -> None:
-    path = {"folder": trained, "string": str(trained), "weights": Run(trained).weights("cascade")}[given]
+    paths: dict[str, Path | str] = {
+        "folder": trained,
+        "string": str(trained),
+        "weights": Run(trained).weights("cascade"),
+    }
     tensors = checkpoint.load(Run(trained).weights("cascade"))[0]
-    loaded = load_cascade(path).network.state_dict()
+    loaded = load_cascade(paths[given]).network.state_dict()
     assert all(torch.equal(loaded[name], tensor) for name, tensor in tensors.items())
 
 
@@ -468,7 +484,7 @@ def test_a_folder_without_a_cascade_is_told_to_be_trained(tmp_path: Path) -> Non
 
 
 def test_weights_of_something_else_are_no_cascade(trained: Path) -> None:
-    with pytest.raises(RunError, match=r"emotion/weights\.safetensors: does not hold a [Cc]ascade"):
+    with pytest.raises(RunError, match=r"emotion/weights\.safetensors:? does not hold a [Cc]ascade"):
         load_cascade(Run(trained).weights("emotion"))
 
 

@@ -48,4 +48,5 @@ def pad_stack(waves: list[Tensor]) -> tuple[Tensor, Tensor]:
 def rms(waves: Tensor, lengths: Tensor) -> Tensor:
     """Root mean square over true samples, ``(batch, time), (batch,) -> (batch,)``."""
     mask = mask_of(lengths, waves.shape[-1])
-    return ((waves.square() * mask).sum(-1) / lengths.clamp(min=1)).sqrt()
+    power = (waves.square() * mask).sum(-1) / lengths.clamp(min=1)
+    return power.clamp(min=1e-20).sqrt()  # the root's slope at 0 is infinite, and silence must not spoil a batch

@@ -52,6 +52,7 @@ def split(
     fold: int = 0,
     validation: float = 0.125,
     seed: int = 0,
+    emotions: Sequence[str] | None = None,
 ) -> Split:
     """Make one fold; the test parts of all folds are disjoint and together are all clips.
 
@@ -59,7 +60,7 @@ def split(
     speakers have been heard in training. `leave-one-session-out` takes no `folds`: `fold` is the session's place when
     they are sorted. `validation` is the share of the speakers (or clips) not tested, at least one; validation speakers
     are in no other part. The order of the clips does not matter.
-    Raises CorpusError where a part would lack speakers, sessions or one of the corpus's emotions.
+    Raises CorpusError where a part would lack speakers, sessions or one of ``emotions`` (all that occur, if not given).
     """
     if kind not in KINDS:
         raise CorpusError(f"There is no split {kind!r}. Choose from: {', '.join(KINDS)}.")
@@ -77,7 +78,7 @@ def split(
     watched = _evenly([unit for unit in order if unit in kept], validation, label)
     rest: dict[str, Part] = {clip: "validation" if unit in watched else "train" for clip, unit in units.items()}
     parts = rest | dict.fromkeys(tested, "test")
-    _require_emotions(clips, parts, label)
+    _require_emotions(clips, parts, label, emotions)
     independent = _is_speaker_independent(clips, parts)
     return Split(f"{label} (seed {seed}{'' if independent else ', speaker-dependent'})", parts, independent)
 
@@ -169,14 +170,16 @@ def _evenly(units: Sequence[str], share: float, label: str) -> set[str]:
     return {units[int((n + 0.5) * len(units) / count)] for n in range(count)}
 
 
-def _require_emotions(clips: Sequence[Clip], parts: Mapping[str, Part], label: str) -> None:
+def _require_emotions(
+    clips: Sequence[Clip], parts: Mapping[str, Part], label: str, emotions: Sequence[str] | None
+) -> None:
     found = {(parts[clip.id], clip.emotion) for clip in clips}
-    for emotion in sorted({clip.emotion for clip in clips} - {""}):
+    for emotion in sorted({clip.emotion for clip in clips} - {""} if emotions is None else emotions):
         for part in PARTS:
             if (part, emotion) not in found:
                 raise CorpusError(
                     f"{label}: no {part} clip is {emotion}. Use another seed, fewer folds, a larger validation share, "
-                    "or leave that emotion out with Manifest.only."
+                    "or leave that emotion out (corpus.emotions of the recipe)."
                 )
 
 

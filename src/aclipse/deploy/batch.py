@@ -10,6 +10,7 @@ from pathlib import Path, PurePosixPath
 
 import numpy as np
 
+from aclipse.atomic import write_text
 from aclipse.audio import files
 from aclipse.contracts import SAMPLE_RATE, Protection, Wave
 from aclipse.corpora import manifest
@@ -57,6 +58,9 @@ class Blend:
         self.protection, self.strength = protection, strength
         self.name, self.releases = f"{protection.name}@{strength:g}", protection.releases
 
+    def __repr__(self) -> str:
+        return f"Blend({self.protection!r}, {self.strength})"
+
     def release(self, wave: Wave, seed: int = 0) -> Wave:
         """Protect one recording, ``(time,)``."""
         return self._mix(wave, self.protection.release(wave, seed))
@@ -84,8 +88,8 @@ class Blend:
 
 
 def protect(
-    inputs: Sequence[Path],
-    output: Path,
+    inputs: Sequence[Path | str],
+    output: Path | str,
     protection: Protection,
     *,
     seed: int = 0,
@@ -96,18 +100,21 @@ def protect(
     """Protect files, folders and manifests into a folder of mono 16-bit .wav files; see `plan` for their names.
 
     Output is at 16 kHz and aligned to the input to the sample; with ``keep_rate`` it has the input's rate and exact
-    frame count instead (and, having passed through 16 kHz, nothing above 8 kHz). What is there already is skipped
-    unless ``overwrite``, so a job that was cut short goes on. A recording that fails is listed and the others go on.
+    frame count instead (and, having passed through 16 kHz, nothing above 8 kHz). What the same protection has made of
+    the same recording is skipped unless ``overwrite``, so a job that was cut short goes on; AudioError is raised for a
+    folder that another protection or setting has filled. A recording that fails is listed and the others go on.
     Each recording's seed derives from ``seed`` and its name: one noise over many files could be averaged out.
     ``on_file(source, number, total)`` is called after each. Raises as `plan` does, before anything is written.
     """
     started = time.perf_counter()
     report = ProtectReport()
-    jobs = plan(inputs, output)
+    output = Path(output)
+    jobs = plan([Path(given) for given in inputs], output)
+    _claim(output, f"{protection!r} seed={seed} keep_rate={keep_rate}", overwrite)
     for number, job in enumerate(jobs, start=1):
         target = job.target(output)
         try:
-            if target.exists() and not overwrite:
+            if not overwrite and _is_newer(target, job.source):
                 report.skipped.append(target)
             else:
                 report.audio_seconds += _protect_file(job, target, protection, seed, keep_rate)
@@ -120,6 +127,21 @@ def protect(
             on_file(job.source, number, len(jobs))
     report.wall_seconds = time.perf_counter() - started
     return report
+
+
+def _claim(output: Path, maker: str, overwrite: bool) -> None:
+    """Note in the folder what fills it; a half-protected mixture must not look like a finished job."""
+    note = output / ".protected-by"
+    if not overwrite and note.exists() and note.read_text(encoding="utf-8") != maker:
+        raise AudioError(
+            f"{output} holds what another protection, strength or seed has made. "
+            "Give another folder, or replace its files with --overwrite."
+        )
+    write_text(note, maker)
+
+
+def _is_newer(target: Path, source: Path) -> bool:
+    return target.exists() and target.stat().st_mtime >= source.stat().st_mtime
 
 
 def plan(inputs: Sequence[Path], output: Path) -> list[Job]:

@@ -20,7 +20,7 @@ from aclipse.attackers.words import WORDS
 from aclipse.audio import files
 from aclipse.contracts import Clip, Protection, Wave
 from aclipse.corpora.manifest import Manifest
-from aclipse.errors import MissingExtra
+from aclipse.errors import CorpusError, MissingExtra
 from aclipse.evaluators.emotion import EMOTION
 from aclipse.experiments import run as runs
 from aclipse.experiments.recipe import Recipe
@@ -85,8 +85,10 @@ class Audit:
         picked = np.random.default_rng(derive(self.seed, "attacker")).permutation(len(train))[:budget]
         parts = train.subset(sorted(picked.tolist())), released["validation"]
         folder = self.folder / "attackers" / name / task.name
-        train_recognizer(task, network, parts, getattr(self.settings, task.name), folder, self.seed)
-        return network
+        progress = train_recognizer(task, network, parts, getattr(self.settings, task.name), folder, self.seed)
+        truth = [task.target(clip) for clip in parts[1].clips]
+        unchanged = task.score(truth, read_all(self.frozen[task], parts[1]))
+        return network if progress.best_score > unchanged else self.frozen[task]  # an attacker may also not retrain
 
     def baselines(self, release: Releaser) -> dict[str, Releaser]:
         """The trivial protections; white noise at the SNR that ``release`` has on validation clips."""
@@ -99,7 +101,12 @@ class Audit:
 
     def seeded(self, protection: Protection) -> Releaser:
         """A protection whose randomness depends on the audit's seed and the clip alone."""
-        return lambda wave, clip: protection.release(wave, derive(self.seed, clip.id))
+
+        def release(wave: Wave, clip: Clip) -> Wave:
+            protected = protection.release(wave, derive(self.seed, clip.id))
+            return np.round(np.clip(protected, -1, 1) * 32767) / np.float32(32767)  # as a 16-bit file holds it
+
+        return release
 
     def _train_sentence(self) -> Any:
         network = new_recognizer(SENTENCE, self.speech["train"], self.seed)
@@ -128,12 +135,14 @@ class Audit:
             files.write(path, speech.wave(index))
 
 
-def audit(folder: Path | str) -> Path:
+def audit(folder: Path | str, changes: Sequence[str] = ()) -> Path:
     """Judge the cascade of a finished run beside its baselines; gives the path of scores.csv.
+
+    ``changes`` are overrides of the recipe's section ``audit``, such as ``audit.words.epochs=10``.
 
     Attackers that an earlier, interrupted audit has trained are kept. Raises RunError if the run is not finished.
     """
-    prepared = runs.reopen(Path(folder))
+    prepared = runs.reopen(Path(folder), changes)
     cascade_file = prepared.run.weights("cascade")
     protection = runs.load_cascade(cascade_file)
     auditor = Audit(prepared, file_hash(cascade_file))
@@ -141,14 +150,19 @@ def audit(folder: Path | str) -> Path:
     return auditor.judge({"cascade": cascade, **auditor.baselines(cascade)})
 
 
-def audit_folders(recipe: Recipe, manifest: Manifest, original: Path, protected: Path, output: Path) -> Path:
+def audit_folders(
+    recipe: Recipe, manifest: Manifest, original: Path | str, protected: Path | str, output: Path | str
+) -> Path:
     """Judge any protector by its output: recognisers are trained on the originals, attackers on the protected.
 
     Raises CorpusError where originals and protected files do not pair up.
     """
+    name = Path(protected).resolve().name
+    if name in (*PROTECTIONS, "original"):
+        raise CorpusError(f"{protected} is named like a row of the table, {name!r}. Rename the folder.")
     recorded = Recorded(Path(original), Path(protected), runs.usable(manifest.only(recipe.corpus.emotions)))
     auditor = Audit(runs.prepare(recipe, manifest, Path(output), resume=True), recorded.fingerprint)
-    return auditor.judge({Path(protected).resolve().name: recorded, **auditor.baselines(recorded)})
+    return auditor.judge({name: recorded, **auditor.baselines(recorded)})
 
 
 def measure(pairs: Sequence[tuple[Wave, Wave]]) -> list[dict[str, float]]:
@@ -166,7 +180,7 @@ def measure(pairs: Sequence[tuple[Wave, Wave]]) -> list[dict[str, float]]:
         log.warning("PESQ is left out: %s", missing)
         del measures["pesq"]
     rows = [{name: compute(*pair) for name, compute in measures.items()} for pair in pairs]
-    return [{**row, "level_db": max(row["level_db"], SILENT_DB)} for row in rows]
+    return [{**row, **{name: max(row[name], SILENT_DB) for name in ("level_db", "si_sdr_db")}} for row in rows]
 
 
 def spread(clips: Sequence[Clip], count: int) -> list[int]:

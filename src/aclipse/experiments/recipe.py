@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tomllib
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Literal
 
@@ -29,22 +30,52 @@ class SplitSettings(Settings):
     validation: float = Field(0.125, gt=0, lt=1)
 
 
+class EmotionLoop(LoopSettings):
+    """From random weights."""
+
+    epochs: int = Field(30, ge=1)
+    learning_rate: float = Field(1.5e-3, gt=0)
+
+
+class WordsLoop(LoopSettings):
+    """From random weights."""
+
+    epochs: int = Field(14, ge=1)
+    batch_size: int = Field(8, ge=1)
+    learning_rate: float = Field(1.5e-3, gt=0)
+
+
+class RetrainLoop(LoopSettings):
+    """From the weights of a recogniser of clean speech."""
+
+    epochs: int = Field(5, ge=1)
+    learning_rate: float = Field(5e-4, gt=0)
+
+
+class SentenceLoop(LoopSettings):
+    """From random weights, and again from those."""
+
+    epochs: int = Field(8, ge=1)
+
+
 class EvaluatorSettings(Settings):
     """The frozen recognisers."""
 
     source: str = "train"  # train them; "built-in": those of the package; or the folder of another run
-    emotion: LoopSettings = LoopSettings(epochs=30, learning_rate=1.5e-3)
-    words: LoopSettings = LoopSettings(epochs=14, batch_size=8, learning_rate=1.5e-3)
+    emotion: EmotionLoop = EmotionLoop()
+    words: WordsLoop = WordsLoop()
 
 
 class AuditSettings(Settings):
     """What is judged beside the cascade, and how much an attacker may spend."""
 
-    baselines: tuple[str, ...] = Field(("identity", "silence", "low-pass", "white-noise"), strict=False)
+    baselines: tuple[Literal["identity", "silence", "low-pass", "white-noise"], ...] = Field(
+        ("identity", "silence", "low-pass", "white-noise"), strict=False
+    )
     attacker_clips: int = Field(1000, ge=1)  # protected clips with labels that a retrained recogniser learns from
-    emotion: LoopSettings = LoopSettings(epochs=5, learning_rate=5e-4)
-    words: LoopSettings = LoopSettings(epochs=5, learning_rate=5e-4)
-    sentence: LoopSettings = LoopSettings(epochs=8, learning_rate=1e-3)
+    emotion: RetrainLoop = RetrainLoop()
+    words: RetrainLoop = RetrainLoop()
+    sentence: SentenceLoop = SentenceLoop()
     quality_clips: int = Field(120, ge=1)  # test clips whose STOI, PESQ, … are computed: 0.1 s each
     draws: int = Field(1000, ge=100)  # bootstrap
     listen: int = Field(6, ge=0)  # test clips kept as audio for the report
@@ -61,7 +92,7 @@ class Recipe(Settings):
     audit: AuditSettings = AuditSettings()
 
 
-def read_recipe(path: Path | str, overrides: list[str] | None = None) -> Recipe:
+def read_recipe(path: Path | str, overrides: Sequence[str] | None = None) -> Recipe:
     """Read a recipe and apply ``section.key=value`` overrides; a value is written as in TOML, or is a bare word.
 
     Raises RecipeError for a missing or broken file, an unknown key, a wrong type or a value out of range.
@@ -72,13 +103,13 @@ def read_recipe(path: Path | str, overrides: list[str] | None = None) -> Recipe:
         raise RecipeError(f"{path}: cannot read this recipe ({error.strerror}).") from error
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise RecipeError(f"{path}: not a TOML file ({error}).") from error
-    for override in overrides or []:
+    return parse_recipe(settings, str(path), overrides or [])
+
+
+def parse_recipe(settings: dict[str, Any], source: str, overrides: Sequence[str] = ()) -> Recipe:
+    """Apply overrides, check settings and fill in defaults; raises RecipeError naming ``source``."""
+    for override in overrides:
         _override(settings, override)
-    return parse_recipe(settings, str(path))
-
-
-def parse_recipe(settings: dict[str, Any], source: str) -> Recipe:
-    """Check settings and fill in defaults; raises RecipeError naming ``source``."""
     try:
         return Recipe(**settings)
     except ValidationError as error:

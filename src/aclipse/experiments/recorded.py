@@ -10,6 +10,7 @@ import numpy as np
 
 from aclipse.audio import files
 from aclipse.contracts import SAMPLE_RATE, Clip, Wave
+from aclipse.corpora.layout import find_audio
 from aclipse.errors import CorpusError, UnusableAudio
 
 log = logging.getLogger(__name__)
@@ -20,49 +21,67 @@ TOLERANCE = SAMPLE_RATE // 20  # samples, 50 ms: what codecs and frame grids add
 class Recorded:
     """Looks up what some protector made of each original: the same relative path, whatever the suffix.
 
-    Raises CorpusError for an original outside ``original`` or without a counterpart in ``protected``.
+    Raises CorpusError for an original outside ``original`` or without a counterpart in ``protected``, UnusableAudio
+    where lengths differ by more than 50 ms.
     """
 
     def __init__(self, original: Path, protected: Path, clips: list[Clip]) -> None:
         for folder in (original, protected):
             if not folder.is_dir():
                 raise CorpusError(f"{folder}: no such folder. Give the folder that holds the recordings.")
-        outputs = {path.relative_to(protected).with_suffix(""): path for path in _files(protected)}
-        self.paths = {clip.id: outputs.get(_inside(clip, original)) for clip in clips}
-        lost = sorted(clip for clip, path in self.paths.items() if path is None)
+        outputs = _outputs(protected)
+        found = {clip.id: outputs.get(_inside(clip, original), outputs.get(Path(clip.id))) for clip in clips}
+        lost = sorted(clip for clip, path in found.items() if path is None)
         if lost:
             raise CorpusError(
                 f"{protected} has no counterpart of {len(lost)} of {len(clips)} originals (the first: {lost[0]!r}). "
-                "Protected files must keep the originals' relative paths; suffixes may differ."
+                "Protected files must keep the originals' relative paths or carry their ids; suffixes may differ."
             )
+        self.paths = {clip: path for clip, path in found.items() if path}
+        _check_lengths([(clip.path, self.paths[clip.id]) for clip in clips])
 
     @property
     def fingerprint(self) -> str:
         """Changes when any protected file does."""
-        stats = [(clip, path.stat()) for clip, path in sorted(self.paths.items()) if path]
+        stats = [(clip, path.stat()) for clip, path in sorted(self.paths.items())]
         facts = repr([(clip, stat.st_size, stat.st_mtime_ns) for clip, stat in stats])
         return hashlib.sha256(facts.encode()).hexdigest()[:12]
 
     def __call__(self, wave: Wave, clip: Clip) -> Wave:
-        """The protected recording of a clip, trimmed or padded by up to 50 ms to the original's length.
-
-        Raises UnusableAudio where the lengths differ by more.
-        """
+        """The protected recording of a clip, trimmed or padded by up to 50 ms to the original's length."""
         path = self.paths[clip.id]
-        assert path is not None
         found = files.read(path, allow_silence=True)
-        if abs(len(found) - len(wave)) > TOLERANCE:
-            raise UnusableAudio(
-                f"{path} lasts {len(found) / SAMPLE_RATE:.3f} s and its original {len(wave) / SAMPLE_RATE:.3f} s. "
-                "They may differ by 50 ms at most: an audit compares recordings that are aligned."
-            )
         if len(found) != len(wave):
             log.info("%s: %+d samples against its original; trimmed or padded", path, len(found) - len(wave))
         return np.pad(found, (0, max(len(wave) - len(found), 0)))[: len(wave)]
 
 
-def _files(folder: Path) -> list[Path]:
-    return sorted(path for path in folder.rglob("*") if path.is_file() and not path.name.startswith("."))
+def _outputs(folder: Path) -> dict[Path, Path]:
+    outputs: dict[Path, Path] = {}
+    for path in find_audio(folder):
+        name = path.relative_to(folder.absolute()).with_suffix("")
+        if name in outputs:
+            raise CorpusError(f"{outputs[name]} and {path} differ in their suffix alone. Keep the one to be judged.")
+        outputs[name] = path
+    return outputs
+
+
+def _check_lengths(pairs: list[tuple[Path, Path]]) -> None:
+    wrong = []
+    for original, protected in pairs:
+        wanted, found = (_length(path) for path in (original, protected))
+        if abs(found - wanted) > TOLERANCE:
+            wrong.append(f"{protected} lasts {found / SAMPLE_RATE:.3f} s and its original {wanted / SAMPLE_RATE:.3f} s")
+    if wrong:
+        raise UnusableAudio(
+            f"{'; '.join(wrong[:3])}{f'; and {len(wrong) - 3} more' if len(wrong) > 3 else ''}. "
+            "They may differ by 50 ms at most: an audit compares recordings that are aligned."
+        )
+
+
+def _length(path: Path) -> int:
+    info = files.info(path)
+    return files.resampled_length(info.frames, info.rate, SAMPLE_RATE)
 
 
 def _inside(clip: Clip, original: Path) -> Path:

@@ -18,7 +18,7 @@ from aclipse.contracts import Clip, Guides
 from aclipse.corpora import manifest as manifests
 from aclipse.corpora import splits
 from aclipse.corpora.manifest import Manifest
-from aclipse.errors import CorpusError, RunError
+from aclipse.errors import CorpusError, RecipeError, RunError
 from aclipse.evaluators.emotion import EMOTION
 from aclipse.experiments.recipe import Recipe, parse_recipe
 from aclipse.models.compact import CharacterRecognizer, ClipClassifier
@@ -50,10 +50,10 @@ def prepare(recipe: Recipe, manifest: Manifest, folder: Path, resume: bool = Fal
 
     Raises RunError if the folder holds a run and ``resume`` is off, or a run of other settings.
     """
-    run = _open(recipe, manifest, folder, resume)
     clips, emotions = usable(manifest), recipe.corpus.emotions
-    manifest.only(emotions)  # an emotion that no clip has is an error before anything is trained
-    split = splits.split(clips, **recipe.split.model_dump(), seed=recipe.seed)
+    manifest.only(emotions)  # an emotion that no clip has is an error before anything is written
+    split = splits.split(clips, **recipe.split.model_dump(), seed=recipe.seed, emotions=emotions)
+    run = _open(recipe, manifest, folder, resume)
     splits.write(split, folder / "split.csv")
     manifests.write(manifest, folder / "manifest.csv")
     sizes = {part: len(split.ids(part)) for part in splits.PARTS}
@@ -79,13 +79,16 @@ def train(recipe: Recipe, manifest: Manifest, folder: Path | str, resume: bool =
     return run
 
 
-def reopen(folder: Path) -> Prepared:
-    """A run trained before.
+def reopen(folder: Path, changes: Sequence[str] = ()) -> Prepared:
+    """A run trained before; ``changes`` are overrides of its recipe's section ``audit``.
 
-    Raises RunError if the folder holds none or it is not finished.
+    Raises RunError if the folder holds none or it is not finished, RecipeError for an override of anything else.
     """
     run = Run(folder)
-    recipe = parse_recipe(run.facts["recipe"], str(folder / "run.json"))
+    wrong = [change for change in changes if not change.startswith("audit.")]
+    if wrong:
+        raise RecipeError(f"--set {wrong[0]}: after training, only settings of the section audit can be changed")
+    recipe = parse_recipe(run.facts["recipe"], str(folder / "run.json"), changes)
     unfinished = [part for part in KINDS if not run.weights(part).exists()]
     if unfinished:
         raise RunError(f"{folder} has no {unfinished[0]} recogniser yet. Go on with: aclipse train … --resume")
@@ -133,6 +136,7 @@ def load_cascade(folder: Path | str) -> Cascade:
 
 def _open(recipe: Recipe, manifest: Manifest, folder: Path, resume: bool) -> Run:
     run = Run(folder)
+    made_with = environment(torch.get_num_threads())
     wanted = {"recipe": recipe.model_dump(mode="json"), "corpus": describe(manifest), "seed": recipe.seed}
     if (folder / "run.json").exists():
         if not resume:
@@ -141,8 +145,12 @@ def _open(recipe: Recipe, manifest: Manifest, folder: Path, resume: bool) -> Run
         differing = [key for key, value in wanted.items() if json.loads(json.dumps(value)) != facts.get(key)]
         if differing:
             raise RunError(f"{folder} holds a run of another {' and '.join(differing)}. Give another --output.")
+        if facts["environment"] != made_with:
+            log.warning("resuming with %s what began with %s: weights may differ", made_with, facts["environment"])
         return run
-    run.note(aclipse=__version__, created=now(), environment=environment(torch.get_num_threads()), **wanted)
+    if folder.exists() and any(folder.iterdir()):
+        raise RunError(f"{folder} holds something else than a run. Give an empty or a new folder with --output.")
+    run.note(aclipse=__version__, created=now(), environment=made_with, **wanted)
     return run
 
 
@@ -152,6 +160,7 @@ def describe(manifest: Manifest) -> dict[str, Any]:
         "name": manifest.name,
         "hash": manifest.hash,
         "clips": len(manifest.clips),
+        "bytes": sum(clip.path.stat().st_size for clip in manifest.clips if clip.path.exists()),
         "speakers": len({clip.speaker for clip in manifest.clips}),
         "emotions": list(manifest.emotions),
     }
@@ -173,7 +182,8 @@ def _train_guide(run: Run, task: Task, loop: LoopSettings, speech: dict[str, Spe
     folder = run.folder / task.name
     progress = train_recognizer(task, network, (speech["train"], speech["validation"]), loop, folder, seed)
     heard = sorted({clip.speaker for part in ("train", "validation") for clip in speech[part].clips})
-    facts = {"corpus": run.facts["corpus"], "speakers": heard, "validation": progress.best_score}
+    facts = {key: run.facts[key] for key in ("corpus", "split")}
+    facts |= {"speakers": heard, "validation": progress.best_score}
     checkpoint.save_module(run.weights(task.name), network, **facts)
 
 
@@ -184,7 +194,7 @@ def _copy_guide(run: Run, task: Task, source: str, test: Speech) -> None:
     else:
         network, facts = checkpoint.load_module(Run(Path(source)).weights(task.name), KINDS[task.name])
     known = sorted({clip.speaker for clip in test.clips} & set(facts["speakers"]))
-    if known:
+    if known and facts["split"]["hash"] != run.facts["split"]["hash"]:
         raise RunError(
             f"the {task.name} recogniser of {source!r} was trained on {len(known)} of the test speakers "
             f"({', '.join(known[:3])}). Use the split that it was trained with, or evaluators.source='train'."

@@ -50,7 +50,11 @@ class Sheet:
             for metric, value in values.items():
                 self._mark({**place, "id": clip.id, "speaker": clip.speaker}, {metric: (value, 1.0)})
         for metric in rows[0] if rows else ():
-            self._score({**place, "metric": metric}, _mean_of([row[metric] for row in rows]), clips)
+            column = [row[metric] for row in rows]
+            defined = [i for i, value in enumerate(column) if np.isfinite(value)]
+            self._score(
+                {**place, "metric": metric}, _mean_of([column[i] for i in defined]), [clips[i] for i in defined]
+            )
 
     def _mark(self, place: dict[str, Any], marks: Marks) -> None:
         for metric, (value, weight) in marks.items():

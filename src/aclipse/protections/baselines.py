@@ -17,6 +17,9 @@ class Baseline(ABC):
 
     releases = Release.WAVEFORM
 
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({vars(self)})"
+
     @abstractmethod
     def release(self, wave: Wave, seed: int = 0) -> Wave:
         """Protect one recording, ``(time,) -> (time,)``."""

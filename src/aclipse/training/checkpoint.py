@@ -16,10 +16,13 @@ from aclipse.errors import RunError
 
 
 def save(path: Path, tensors: dict[str, Tensor], facts: dict[str, Any]) -> None:
-    """Write tensors and JSON-able facts into one file, atomically."""
+    """Write tensors and JSON-able facts into one file, atomically; raises RunError where that is impossible."""
     copies = {name: tensor.detach().cpu().contiguous().clone() for name, tensor in tensors.items()}
-    with replacing(path) as partial:
-        save_file(copies, partial, {"facts": json.dumps(facts)})
+    try:
+        with replacing(path) as partial:
+            save_file(copies, partial, {"facts": json.dumps(facts)})
+    except (SafetensorError, OSError) as error:
+        raise RunError(f"{path} cannot be written ({error}). Free some space or mend the permissions.") from error
 
 
 def load(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import logging
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Literal
@@ -26,6 +28,8 @@ from aclipse.seeds import derive
 from aclipse.training import checkpoint
 from aclipse.training.batches import Batch, Speech
 from aclipse.training.loop import Job, LoopSettings, Progress, Row, fit
+
+log = logging.getLogger(__name__)
 
 BLOCK = 60 * SAMPLE_RATE  # samples protected at a time
 
@@ -67,8 +71,15 @@ class Cascade:
 
     def __init__(self, network: CascadeNetwork) -> None:
         self.network: CascadeNetwork = checkpoint.freeze(network)
-        reach = 2 * modules.reach(network.settings.module) + 2 * budget.WINDOW
+        reach = 2 * modules.reach(network.settings.module) + 3 * budget.WINDOW
         self.context = -(-reach // modules.STRIDE) * modules.STRIDE  # whole strides keep blocks on the frame grid
+
+    def __repr__(self) -> str:
+        """Names the weights, so that two cascades look alike only if they release alike."""
+        digest = hashlib.sha256()
+        for tensor in self.network.state_dict().values():
+            digest.update(tensor.numpy().tobytes())
+        return f"Cascade({digest.hexdigest()[:12]}, {self.network.settings!r})"
 
     def release(self, wave: Wave, seed: int = 0) -> Wave:
         """Protect one recording, ``(time,) -> (time,)``."""
@@ -127,6 +138,8 @@ class Trainer:
         second = self._stage(2, self._stage_two_loss, floor, folder)
         if first.best_score > second.best_score:
             self.network.load_state_dict(first.best)
+        if max(first.best_score, second.best_score) < 0:
+            log.warning("no epoch held the validation accuracy of %.3f; the nearest one is kept", floor)
         _write_stages(folder / "history.csv", first, second)
         return Cascade(self.network)
 

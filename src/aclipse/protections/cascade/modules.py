@@ -10,10 +10,10 @@ Two forms of one module, both ``waveform in, waveform out`` of the same length, 
 from __future__ import annotations
 
 import math
-from typing import Literal
+from typing import Annotated, Literal
 
 import torch
-from pydantic import Field
+from pydantic import Field, field_validator
 from torch import Tensor, nn
 
 from aclipse.audio.signal import running_mean
@@ -28,11 +28,18 @@ class ModuleSettings(Settings):
 
     form: Literal["strided", "samples"] = "strided"
     channels: int = Field(96, ge=8)
-    kernel: int = Field(5, ge=1)  # frames (strided form); the literal form has its own, in samples
-    dilations: tuple[int, ...] = Field((1, 2, 4), strict=False)
+    kernel: int = Field(5, ge=1)  # frames, odd (strided form); the literal form has its own, in samples
+    dilations: tuple[Annotated[int, Field(ge=1)], ...] = Field((1, 2, 4), strict=False, min_length=1)
     reduction: int = Field(8, ge=1)  # squeeze-and-excitation bottleneck, C → C / reduction → C
     attention_seconds: float = Field(3.0, gt=0)  # window that channel attention pools over
     dropout: float = Field(0.1, ge=0, lt=1)
+
+    @field_validator("kernel")
+    @classmethod
+    def _odd(cls, kernel: int) -> int:
+        if kernel % 2 == 0:
+            raise ValueError(f"kernel = {kernel} has no middle; give an odd number")
+        return kernel
 
 
 class ChannelAttention(nn.Module):
@@ -90,9 +97,9 @@ class StridedModule(nn.Module):
         features, width = len(kernels), settings.channels
         window = round(settings.attention_seconds * SAMPLE_RATE / STRIDE)
         self.blocks = nn.ModuleList(
-            Block((features // 2 if first else width, width), settings.kernel, dilation,
+            Block((width if place else features // 2, width), settings.kernel, dilation,
                   (settings.reduction, window), settings.dropout)
-            for first, dilation in zip([True] + [False] * 9, settings.dilations, strict=False)
+            for place, dilation in enumerate(settings.dilations)
         )  # fmt: skip
         self.head = nn.Conv1d(width, 2 * features, 1)
         nn.init.zeros_(self.head.weight)
