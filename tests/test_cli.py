@@ -181,8 +181,8 @@ def test_options_reach_the_importer(
 ) -> None:
     asked = []
 
-    def scan(path: Path, **options: object) -> Manifest:
-        asked.append((path, options))
+    def scan(path: Path, labels: str = "intended") -> Manifest:
+        asked.append((path, labels))
         return corpus
 
     monkeypatch.setattr(registry, "load", lambda table, name: scan)
@@ -190,7 +190,7 @@ def test_options_reach_the_importer(
     aclipse("corpus", "import", "crema-d", *place, "--labels", "voted")
     aclipse("corpus", "import", "crema-d", *place, "--labels", "intended")
     aclipse("corpus", "import", "ravdess", *place)
-    assert asked == [(tmp_path, {"labels": "voted"}), (tmp_path, {}), (tmp_path, {})]
+    assert asked == [(tmp_path, "voted"), (tmp_path, "intended"), (tmp_path, "intended")]
 
 
 @pytest.mark.parametrize(
@@ -455,17 +455,36 @@ def test_folders_are_mirrored_and_manifests_give_ids(
     assert aclipse("protect", speech, "-o", tmp_path / "tree", "--model", model).status == 0
     assert (tmp_path / "tree" / "ann" / "ann-sad-0.wav").exists()
     assert aclipse("protect", corpus_csv, "-o", tmp_path / "flat", "--model", model).status == 0
-    assert {path.stem for path in (tmp_path / "flat").iterdir()} == {clip.id for clip in corpus.clips}
+    assert {path.stem for path in (tmp_path / "flat").glob("*.wav")} == {clip.id for clip in corpus.clips}
 
 
 def test_what_is_there_is_left_unless_told_otherwise(aclipse: Aclipse, model: Path, talk: Path, tmp_path: Path) -> None:
     command = ("protect", talk, "-o", tmp_path / "out", "--model", model)
+    target = tmp_path / "out" / "talk.wav"
     aclipse(*command)
-    (tmp_path / "out" / "talk.wav").write_bytes(b"mine")
+    before = target.stat().st_ino
     assert "0 protected, 1 already there" in aclipse(*command).out
-    assert (tmp_path / "out" / "talk.wav").read_bytes() == b"mine"
+    assert target.stat().st_ino == before
     assert "1 protected, 0 already there" in aclipse(*command, "--overwrite").out
-    assert len(samples(tmp_path / "out" / "talk.wav")) == SAMPLE_RATE // 2
+    assert target.stat().st_ino != before
+
+
+@pytest.mark.parametrize("foreign", ["another strength", "something else"])
+def test_what_something_else_has_made_is_not_taken_for_done(
+    aclipse: Aclipse, model: Path, talk: Path, tmp_path: Path, foreign: str
+) -> None:
+    command = ("protect", talk, "-o", tmp_path / "out", "--model", model, "--strength")
+    target = tmp_path / "out" / "talk.wav"
+    aclipse(*command, 1)
+    if foreign == "something else":
+        target.write_bytes(b"mine")
+    before = target.read_bytes()
+    done = aclipse(*command, 0.5 if foreign == "another strength" else 1)
+    assert done.status == 1
+    assert f"failed {talk}: {target} is there already, made by another protection, strength or seed" in done.out
+    assert target.read_bytes() == before
+    assert aclipse(*command, 0.5, "--overwrite").status == 0
+    assert len(samples(target)) == SAMPLE_RATE // 2
 
 
 @pytest.mark.parametrize(("options", "rate"), [((), 16_000), (("--keep-rate",), 44_100)])
@@ -487,7 +506,7 @@ def test_a_folder_goes_on_after_a_failure_and_lists_it(
     assert done.status == 1 and "Traceback" not in done.err
     assert "2 protected, 0 already there" in done.out
     assert f"failed {talk.parent / 'broken [1].wav'}: " in done.out and "is damaged or not audio" in done.out
-    assert {path.name for path in (tmp_path / "out").iterdir()} == {"talk.wav", "zweite 声.wav"}
+    assert {path.name for path in (tmp_path / "out").glob("*.wav")} == {"talk.wav", "zweite 声.wav"}
 
 
 @pytest.mark.parametrize(
@@ -511,7 +530,7 @@ def test_what_cannot_be_protected_is_told_why(
     done = aclipse("protect", "-o", "out", "--model", model, *given, *words)
     assert done.status == status and "Traceback" not in done.err
     assert message in " ".join((done.out + done.err).split())
-    assert not list(Path().glob("out/*"))
+    assert not list(Path().glob("out/*.wav"))
 
 
 def test_protecting_nothing_is_a_usage_error(fails: Aclipse, model: Path) -> None:
@@ -526,15 +545,15 @@ def copied(audited: Path, tmp_path: Path) -> Path:
     return shutil.copytree(audited, tmp_path / "copy", ignore=shutil.ignore_patterns("report", "stage-*"))
 
 
-def test_an_audit_prints_its_table_and_where_the_scores_are(aclipse: Aclipse, copied: Path) -> None:
-    before = (copied / "audit" / "scores.csv").read_bytes()
-    (copied / "audit" / "scores.csv").unlink()
-    done = aclipse("audit", copied)
+def test_an_audit_prints_its_table_and_where_the_scores_are(
+    aclipse: Aclipse, audited: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(audits, "audit", lambda *_: None)
+    done = aclipse("audit", audited)
     assert done.status == 0
     assert all(subject in done.out for subject in ("cascade", "identity", "silence", "low-pass", "white-noise"))
     assert all(heading in done.out for heading in ("UAR", "WER", "SNR", "frozen", "retrained"))
-    assert f"scores → {copied / 'audit' / 'scores.csv'}. Next: aclipse report {copied}" in done.out
-    assert (copied / "audit" / "scores.csv").read_bytes() == before
+    assert f"scores → {audited / 'audit' / 'scores.csv'}. Next: aclipse report {audited}" in done.out
 
 
 def test_anybodys_folder_is_audited_beside_its_originals(
@@ -576,6 +595,19 @@ def test_half_an_audit_is_a_usage_error(fails: Aclipse, words: tuple[str, ...]) 
     assert "give a run" in done.err or "run" in done.err
 
 
+def test_an_audits_settings_may_be_changed(
+    aclipse: Aclipse, fails: Aclipse, audited: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked = []
+    monkeypatch.setattr(audits, "audit", lambda *words: asked.append(words))
+    assert aclipse("audit", audited, "--set", "audit.draws=200", "--set", "audit.listen=1").status == 0
+    assert asked == [(audited, ["audit.draws=200", "audit.listen=1"])]
+    monkeypatch.undo()
+    monkeypatch.setenv("COLUMNS", "200")
+    done = fails("audit", audited, "--set", "cascade.epochs=3")
+    assert "after training, only settings of the section audit can be changed" in done.err
+
+
 def test_an_audit_of_what_is_not_there_is_refused(fails: Aclipse, corpus_csv: Path, tmp_path: Path) -> None:
     done = fails("audit", tmp_path)
     assert f"{tmp_path} is not a run: it has no run.json. Make one with: aclipse train" in done.err
@@ -585,6 +617,7 @@ def test_an_audit_of_what_is_not_there_is_refused(fails: Aclipse, corpus_csv: Pa
     assert not (tmp_path / "out").exists()
 
 
+@pytest.mark.slow
 def test_a_report_is_one_page_and_its_path_is_printed(aclipse: Aclipse, copied: Path) -> None:
     done = aclipse("report", copied)
     page = copied / "report" / "index.html"

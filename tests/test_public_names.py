@@ -15,6 +15,7 @@ NAMES = [
     "AclipseError",
     "Clip",
     "audit",
+    "audit_folders",
     "load_cascade",
     "protect",
     "read_audio",

@@ -28,7 +28,9 @@ console = Console()
 
 Corpus = Literal["crema-d", "ravdess", "iemocap", "msp-improv", "librispeech", "folder"]
 Labels = Literal["intended", "voted", "voice"]
-Threads = Annotated[int, typer.Option(help="Processor cores to use; 0: all. Results are the same for the same number.")]
+Threads = Annotated[
+    int, typer.Option(min=0, help="Processor cores to use; 0: all. Results are the same for the same number.")
+]
 Output = Annotated[Path, typer.Option("--output", "-o", help="Where to write.")]
 
 
@@ -171,7 +173,7 @@ def protect(
     speed = f", {report.audio_seconds:.0f} s of audio in {report.wall_seconds:.1f} s" if report.done else ""
     _say(f"{len(report.done)} protected, {len(report.skipped)} already there{speed} → {output}")
     for path, reason in report.failed:
-        console.print(f"failed {path}: {reason}", style="red", markup=False, highlight=False)
+        console.print(f"failed {path}: {reason}", style="red", markup=False, highlight=False, soft_wrap=True)
     if report.failed:
         raise typer.Exit(1)
 
@@ -195,7 +197,7 @@ def audit(
     from aclipse.experiments.recipe import parse_recipe, read_recipe
 
     _use(threads)
-    if run is not None and not (original or protected or manifest):
+    if run is not None and not (original or protected or manifest or recipe or output):
         folder = run
         audits.audit(run, changes or [])
     elif run is None and original and protected and manifest:
@@ -203,7 +205,7 @@ def audit(
         settings = read_recipe(recipe, changes) if recipe else parse_recipe({}, "--set", changes or [])
         audits.audit_folders(settings, manifests.read(manifest), original, protected, folder)
     else:
-        raise typer.BadParameter("give a run, or all three of --original, --protected and --manifest")
+        raise typer.BadParameter("give a run alone, or all three of --original, --protected and --manifest")
     _print_scores(folder)
 
 

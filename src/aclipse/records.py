@@ -33,11 +33,14 @@ class Run:
         """
         path = self.folder / "run.json"
         try:
-            return json.loads(path.read_text(encoding="utf-8"))
+            facts = json.loads(path.read_text(encoding="utf-8"))
         except FileNotFoundError as error:
             raise RunError(f"{self.folder} is not a run: it has no run.json. Make one with: aclipse train") from error
-        except json.JSONDecodeError as error:
+        except ValueError as error:  # not UTF-8, or not JSON
             raise RunError(f"{path} is damaged ({error}). Delete the folder and train again.") from error
+        if not isinstance(facts, dict):
+            raise RunError(f"{path} is damaged (no facts in it). Delete the folder and train again.")
+        return facts
 
     def note(self, **facts: Any) -> None:
         """Add facts to run.json, atomically."""

@@ -43,6 +43,7 @@ def test_a_failed_write_leaves_the_old_table_and_nothing_else(tmp_path):
     assert list(tmp_path.iterdir()) == [path]
 
 
-def test_a_folder_that_is_not_there_is_refused(tmp_path):
-    with pytest.raises(CorpusError, match=r"cannot be written \(.*No such file.*\)\. Choose an existing folder"):
+def test_a_folder_that_cannot_be_made_is_refused(tmp_path):
+    (tmp_path / "no").touch()
+    with pytest.raises(CorpusError, match=r"cannot be written \(.*exists.*\)\. Choose an existing folder"):
         write_rows(tmp_path / "no" / "t.csv", ("id",), [])

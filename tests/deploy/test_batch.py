@@ -26,6 +26,9 @@ class Gain:
         self.name, self.gain, self.delay = "gain", np.float32(gain), delay
         self.largest = 0
 
+    def __repr__(self) -> str:
+        return f"Gain({self.gain})"
+
     def release(self, wave: Wave, seed: int = 0) -> Wave:
         return self.gain * wave
 
@@ -342,9 +345,12 @@ def test_what_is_there_is_skipped_unless_overwritten(tmp_path: Path) -> None:
     record(folder / "a.wav")
     first = protect([folder], output, Gain(0.5))
     record(folder / "b.wav", speech(1_000))
-    second = protect([folder], output, Gain(0.25))
+    second = protect([folder], output, Gain(0.5))
     assert (second.skipped, second.done) == (first.done, [output / "b.wav"])
     assert second.audio_seconds == 1_000 / 16_000
+    refused = protect([folder], output, Gain(0.25))
+    assert [path for path, _ in refused.failed] == [folder / "a.wav", folder / "b.wav"]
+    assert "made by another protection, strength or seed. Replace it with --overwrite" in refused.failed[0][1]
     np.testing.assert_allclose(files.read(output / "a.wav"), 0.5 * files.read(folder / "a.wav"), atol=2**-15)
     third = protect([folder], output, Gain(0.25), overwrite=True)
     assert (third.skipped, third.done) == ([], [output / "a.wav", output / "b.wav"])

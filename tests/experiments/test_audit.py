@@ -26,7 +26,7 @@ from aclipse.audio import files
 from aclipse.contracts import Clip
 from aclipse.corpora.manifest import Manifest
 from aclipse.deploy.batch import protect
-from aclipse.errors import AclipseError, CorpusError, RunError, UnusableAudio
+from aclipse.errors import CorpusError, RecipeError, RunError, UnusableAudio
 from aclipse.evaluators.emotion import EMOTION
 from aclipse.experiments import audit as audits
 from aclipse.experiments.audit import Audit, audit, audit_folders, spread
@@ -193,6 +193,7 @@ def test_clean_speech_is_unchanged(scores: Rows) -> None:
 
 def test_silence_hides_all_and_is_worth_nothing(scores: Rows) -> None:
     assert value(scores, "level_db", "silence", "none") == audits.SILENT_DB
+    assert value(scores, "si_sdr_db", "silence", "none") == audits.SILENT_DB
     assert value(scores, "snr_db", "silence", "none") == 0
     assert value(scores, "wer", "silence", "frozen") >= 0.9
     for knowledge in ("frozen", "retrained"):
@@ -210,7 +211,7 @@ def test_white_noise_beside_an_untouched_recording_is_very_faint(audited: Path) 
     made = auditor.baselines(lambda wave, clip: wave)
     wave = auditor.speech["validation"].wave(0)
     noise = made["white-noise"](wave, auditor.speech["validation"].clips[0]) - wave
-    assert 0 < np.abs(noise).max() < 1e-4
+    assert np.abs(noise).max() <= 2**-15  # 100 dB below: what 16 bits can just not hold
 
 
 def test_the_noise_of_a_clip_is_its_own_and_repeats(audited: Path) -> None:
@@ -270,6 +271,28 @@ def test_an_audit_cut_short_and_done_again_gives_the_same_bytes(copied: Path) ->
     assert {name: (copied / "audit" / name).read_bytes() for name in tables} == before
 
 
+def test_an_audit_may_be_made_with_other_settings_of_its_own(copied: Path) -> None:
+    cheap = ['audit.baselines=["silence"]', "audit.listen=1", "audit.draws=120", "audit.quality_clips=4"]
+    scores = rows(audit(copied, cheap))
+    assert {row["subject"] for row in scores} == {"cascade", "silence"}
+    assert {row["n"] for row in scores if row["metric"] == "stoi"} == {"4"}
+    assert len(list((copied / "audit" / "listen" / "cascade").iterdir())) == 1
+    assert Run(copied).facts["recipe"]["audit"]["draws"] == 100  # what was trained is what was asked for then
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ("cascade.epochs=3", r"--set cascade\.epochs=3: after training, only settings of the section audit"),
+        ("seed=1", "only settings of the section audit"),
+        ("audit.draws=1", r"audit\.draws = 1 is not allowed"),
+    ],
+)
+def test_an_audit_cannot_change_what_was_trained(audited: Path, change: str, message: str) -> None:
+    with pytest.raises(RecipeError, match=message):
+        audit(audited, [change])
+
+
 def test_attackers_on_something_else_are_dropped(copied: Path) -> None:
     folder = copied / "audit" / "attackers"
     Audit(reopen(copied), _state(copied))
@@ -327,14 +350,27 @@ def test_an_attacker_with_a_large_budget_learns_from_all_training_clips(
     assert lessons(1000)[0] == train
 
 
-def test_retraining_leaves_the_frozen_recogniser_alone(copied: Path) -> None:
+def test_retraining_leaves_the_frozen_recogniser_alone(copied: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     auditor = Audit(reopen(copied), _state(copied))
     frozen = auditor.frozen[EMOTION]
     before = {name: tensor.clone() for name, tensor in frozen.state_dict().items()}
+    train = audits.train_recognizer
+
+    def better(*words: Any) -> Progress:
+        return replace(train(*words), best_score=1.5)
+
+    monkeypatch.setattr(audits, "train_recognizer", better)
     retrained = auditor.retrain("new", EMOTION, auditor.speech)
     assert all(torch.equal(tensor, before[name]) for name, tensor in frozen.state_dict().items())
     assert not all(torch.equal(tensor, before[name]) for name, tensor in retrained.state_dict().items())
     assert not any(parameter.requires_grad for parameter in frozen.parameters())
+
+
+def test_an_attacker_who_loses_by_retraining_does_not(audited: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """No better on validation clips: the frozen recogniser is the stronger attacker, and would be used."""
+    auditor = Audit(reopen(audited), _state(audited))
+    monkeypatch.setattr(audits, "train_recognizer", lambda *_: Progress(best_score=-9.0))
+    assert auditor.retrain("new", WORDS, auditor.speech) is auditor.frozen[WORDS]
 
 
 def test_sentences_are_told_apart_only_where_they_repeat(audited: Path, tmp_path: Path) -> None:
@@ -421,15 +457,15 @@ def test_clips_of_other_emotions_need_no_counterpart(
     assert not (tmp_path / "judged" / "audit" / "listen").exists()
 
 
-@pytest.mark.parametrize(("cut", "message"), [(801, r"ann-sad-0\.wav lasts .* 50 ms at most")])
-def test_a_recording_of_another_length_is_named(
-    guided: Recipe, corpus: Manifest, speech: Path, same: Path, tmp_path: Path, cut: int, message: str
+def test_a_recording_of_another_length_is_named_before_anything_is_trained(
+    guided: Recipe, corpus: Manifest, speech: Path, same: Path, tmp_path: Path
 ) -> None:
     path = same / "ann" / "ann-sad-0.wav"
     wave, rate = soundfile.read(path)
-    soundfile.write(path, wave[:-cut], rate)
-    with pytest.raises(UnusableAudio, match=message):
+    soundfile.write(path, wave[:-801], rate)
+    with pytest.raises(UnusableAudio, match=r"ann-sad-0\.wav lasts .* 50 ms at most"):
         audit_folders(guided, corpus, speech, same, tmp_path / "judged")
+    assert not (tmp_path / "judged").exists()
 
 
 def test_originals_outside_their_folder_are_named(
@@ -439,12 +475,12 @@ def test_originals_outside_their_folder_are_named(
         audit_folders(guided, corpus, speech / "ann", same, tmp_path / "judged")
 
 
-@pytest.mark.parametrize("name", ["identity", "original"])
+@pytest.mark.parametrize("name", ["identity", "original", "cascade"])
 def test_a_folder_named_like_a_row_of_the_table_is_refused(
     guided: Recipe, corpus: Manifest, speech: Path, same: Path, tmp_path: Path, name: str
 ) -> None:
     """Its scores, or its clips to listen to, would be taken for those of clean speech."""
-    with pytest.raises(AclipseError, match=f"{name}.*[Rr]ename"):
+    with pytest.raises(CorpusError, match=f"is named like a row of the table, '{name}'. Rename the folder"):
         audit_folders(guided, corpus, speech, same.rename(tmp_path / name), tmp_path / "judged")
     assert not (tmp_path / "judged").exists()
 

@@ -114,6 +114,7 @@ def test_the_facts_say_what_was_asked_on_which_data_with_what(trained: Path, rec
         "name": "tones",
         "hash": corpus.hash,
         "clips": 48,
+        "bytes": sum(clip.path.stat().st_size for clip in corpus.clips),
         "speakers": 6,
         "emotions": ["neutral", "happy", "sad", "angry"],
     }
@@ -266,6 +267,33 @@ def test_a_run_of_other_settings_is_not_resumed(
     assert content(copied) == before
 
 
+def test_a_folder_that_holds_something_else_is_left_alone(recipe: Recipe, corpus: Manifest, tmp_path: Path) -> None:
+    (tmp_path / "thesis.tex").write_text("precious")
+    with pytest.raises(
+        RunError, match=r"holds something else than a run\. Give an empty or a new folder with --output"
+    ):
+        train(recipe, corpus, tmp_path)
+    assert [path.name for path in tmp_path.iterdir()] == ["thesis.tex"]
+
+
+def test_resuming_on_another_machine_is_possible_but_said(
+    copied: Path, recipe: Recipe, corpus: Manifest, caplog: pytest.LogCaptureFixture
+) -> None:
+    Run(copied).note(environment={**Run(copied).facts["environment"], "threads": 64})
+    train(recipe, corpus, copied, resume=True)
+    assert "weights may differ" in caplog.text
+
+
+def test_other_recordings_under_the_same_labels_are_another_corpus(
+    copied: Path, recipe: Recipe, corpus: Manifest, tmp_path: Path
+) -> None:
+    shutil.copytree(corpus.clips[0].path.parents[1], tmp_path / "speech")
+    shutil.copy(corpus.clips[0].path, tmp_path / "speech" / corpus.clips[-1].speaker / corpus.clips[-1].path.name)
+    moved = tuple(replace(c, path=tmp_path / "speech" / c.speaker / c.path.name) for c in corpus.clips)
+    with pytest.raises(RunError, match="holds a run of another corpus"):
+        train(recipe, replace(corpus, clips=moved), copied, resume=True)
+
+
 @pytest.mark.parametrize("column", ["transcript", "emotion"])
 def test_a_run_of_another_corpus_is_not_resumed(copied: Path, recipe: Recipe, corpus: Manifest, column: str) -> None:
     other = {"transcript": "Go on.", "emotion": "happy"}[column]
@@ -303,6 +331,18 @@ def test_recognisers_that_know_the_test_speakers_are_refused(
 ) -> None:
     with pytest.raises(RunError, match=r"emotion recogniser of .* was trained on 2 of the test speakers \(\w+, \w+\)"):
         prepare(guided("split.fold=1"), corpus, tmp_path / "new")
+
+
+def test_a_speaker_dependent_split_may_reuse_its_own_recognisers_and_no_others(
+    recipe_toml: Path, corpus: Manifest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its test speakers are known by design; what matters is that the test clips are not."""
+    dependent = read_recipe(recipe_toml, ["split.kind=utterance-kfold"])
+    heard_by(dependent, corpus, tmp_path / "first", monkeypatch)
+    again = [f"evaluators.source={tmp_path / 'first'}", "split.kind=utterance-kfold"]
+    assert prepare(read_recipe(recipe_toml, again), corpus, tmp_path / "again").split.parts
+    with pytest.raises(RunError, match="trained on 6 of the test speakers"):
+        prepare(read_recipe(recipe_toml, [*again, "split.fold=1"]), corpus, tmp_path / "other")
 
 
 def test_a_source_that_is_no_run_is_named(recipe_toml: Path, corpus: Manifest, tmp_path: Path) -> None:
@@ -400,7 +440,7 @@ BAD: dict[str, tuple[Callable[[Manifest], Manifest], str]] = {
     ),
     "an emotion of clips without words": (
         lambda m: changed(m, transcript=lambda c: "" if c.emotion == "sad" else c.transcript),
-        "No clip of 'tones' is sad",
+        "no train clip is sad",
     ),
     "an emotion of one speaker": (
         lambda m: changed(m, emotion=lambda c: "happy" if c.emotion == "sad" and c.speaker != "ann" else c.emotion),
@@ -455,6 +495,15 @@ def test_every_split_can_be_asked_for_and_says_its_name(
 ) -> None:
     heard_by(read_recipe(recipe_toml, [override]), corpus, tmp_path / "new", monkeypatch)
     assert Run(tmp_path / "new").facts["split"]["name"] == name
+
+
+def test_an_emotion_that_is_not_asked_for_need_not_be_in_every_part(
+    recipe_toml: Path, corpus: Manifest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """IEMOCAP has two disgusted turns among ten thousand."""
+    rare = changed(corpus, emotion=lambda c: "disgusted" if c.id == "ann-sad-0" else c.emotion)
+    heard = heard_by(read_recipe(recipe_toml), rare, tmp_path / "new", monkeypatch)
+    assert "disgusted" not in heard["train"] | heard["validation"] | heard["test"]
 
 
 def test_a_recording_that_is_gone_is_named(recipe: Recipe, corpus: Manifest, tmp_path: Path) -> None:

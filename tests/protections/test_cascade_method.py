@@ -420,6 +420,14 @@ def test_the_subset_is_stratified_and_redrawn(tmp_path: Path, monkeypatch: pytes
     assert [one == two for one, two in pairwise(drawn)] == [True, False, True, False, True, False, True]
 
 
+def test_every_epoch_has_an_order_of_its_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    seeds: list[int] = []
+    shuffled = Speech.shuffled
+    monkeypatch.setattr(Speech, "shuffled", lambda self, size, seed: seeds.append(seed) or shuffled(self, size, seed))
+    weights(tmp_path)
+    assert len(set(seeds)) == len(seeds) == BASE.epochs
+
+
 def test_a_training_moves_what_it_should(tmp_path: Path) -> None:
     """Stage 1 makes words harder to read for the frozen reader than they were."""
     trainer_of(epochs=9, stage_one_epochs=8, stage_one_rate=1e-2, lambda_one=0.1).run(tmp_path)

@@ -97,6 +97,15 @@ def resample_blocks(blocks: Iterable[Wave], rate_in: int, rate_out: int, length:
     yield np.pad(tail, (0, due - len(tail)))
 
 
+def comment(path: Path) -> str:
+    """The comment that a file carries, empty if it has none or is no audio."""
+    try:
+        with sf.SoundFile(path) as file:
+            return str(file.comment)
+    except (OSError, sf.LibsndfileError):
+        return ""
+
+
 def write(path: Path, wave: Wave, rate: int = SAMPLE_RATE, subtype: str = "PCM_16") -> None:
     """Write a mono recording atomically; samples beyond [-1, 1] are clipped and their count is logged.
 
@@ -105,7 +114,9 @@ def write(path: Path, wave: Wave, rate: int = SAMPLE_RATE, subtype: str = "PCM_1
     write_blocks(path, [wave], rate, subtype)
 
 
-def write_blocks(path: Path, blocks: Iterable[Wave], rate: int = SAMPLE_RATE, subtype: str = "PCM_16") -> int:
+def write_blocks(
+    path: Path, blocks: Iterable[Wave], rate: int = SAMPLE_RATE, subtype: str = "PCM_16", comment: str = ""
+) -> int:
     """Write a stream as `write` does and return its samples; what ``blocks`` raises leaves nothing behind.
 
     Raises AudioError for a suffix or subtype that is not in SUBTYPES and for a folder or disk that takes no more,
@@ -121,6 +132,8 @@ def write_blocks(path: Path, blocks: Iterable[Wave], rate: int = SAMPLE_RATE, su
             part.open("xb") as handle,  # opened here, because libsndfile hides why it could not
             sf.SoundFile(handle.fileno(), "w", rate, 1, subtype, format=container, closefd=False) as file,
         ):
+            if comment:
+                file.comment = comment
             written = _fill(file, path, chain(first, stream))
     except (OSError, sf.LibsndfileError) as error:
         raise AudioError(
@@ -226,7 +239,7 @@ def _fill(file: sf.SoundFile, path: Path, blocks: Iterable[Wave]) -> int:
     for block in blocks:
         if not np.isfinite(block).all():
             raise UnusableAudio(f"{path} was not written: samples from {written} on are NaN or infinite.")
-        file.write(_rounded(np.clip(block, -1, 1), _STEPS.get(file.subtype)))
+        file.write(quantized(block, file.subtype))
         written += len(block)
         clipped += int(np.count_nonzero(np.abs(block) > 1))
     if clipped:
@@ -234,8 +247,15 @@ def _fill(file: sf.SoundFile, path: Path, blocks: Iterable[Wave]) -> int:
     return written
 
 
-def _rounded(wave: Wave, steps: int | None) -> Wave:
-    """Round to whole steps, because libsndfile rounds down: a bias, and a louder error."""
+def quantized(wave: Wave, subtype: str = "PCM_16") -> Wave:
+    """What a file of a subtype holds of a recording: clipped to [-1, 1] and rounded to whole steps.
+
+    Rounded here because libsndfile rounds down, which is a bias and a louder error.
+
+    >>> quantized(np.array([2.0, 0.3 / 32768, 0.6 / 32768], np.float32)) * 32768
+    array([32767.,     0.,     1.], dtype=float32)
+    """
+    wave, steps = np.clip(wave, -1, 1), _STEPS.get(subtype)
     if steps is None:
         return wave
     whole: Wave = np.minimum(np.rint(wave * np.float32(steps)), np.float32(steps - 1))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import logging
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -10,7 +11,6 @@ from pathlib import Path, PurePosixPath
 
 import numpy as np
 
-from aclipse.atomic import write_text
 from aclipse.audio import files
 from aclipse.contracts import SAMPLE_RATE, Protection, Wave
 from aclipse.corpora import manifest
@@ -101,8 +101,8 @@ def protect(
 
     Output is at 16 kHz and aligned to the input to the sample; with ``keep_rate`` it has the input's rate and exact
     frame count instead (and, having passed through 16 kHz, nothing above 8 kHz). What the same protection has made of
-    the same recording is skipped unless ``overwrite``, so a job that was cut short goes on; AudioError is raised for a
-    folder that another protection or setting has filled. A recording that fails is listed and the others go on.
+    the same recording is skipped unless ``overwrite``, so a job that was cut short goes on: every output carries in its
+    comment what made it. A recording that fails, or whose place something else has, is listed and the others go on.
     Each recording's seed derives from ``seed`` and its name: one noise over many files could be averaged out.
     ``on_file(source, number, total)`` is called after each. Raises as `plan` does, before anything is written.
     """
@@ -110,14 +110,14 @@ def protect(
     report = ProtectReport()
     output = Path(output)
     jobs = plan([Path(given) for given in inputs], output)
-    _claim(output, f"{protection!r} seed={seed} keep_rate={keep_rate}", overwrite)
+    maker = _signature(protection, seed, keep_rate)
     for number, job in enumerate(jobs, start=1):
         target = job.target(output)
         try:
-            if not overwrite and _is_newer(target, job.source):
+            if not overwrite and _is_done(job, target, maker):
                 report.skipped.append(target)
             else:
-                report.audio_seconds += _protect_file(job, target, protection, seed, keep_rate)
+                report.audio_seconds += _protect_file(job, target, protection, seed, keep_rate, maker)
                 report.done.append(target)
         except Exception as error:  # whatever one recording provokes must not end a night's work
             logger.debug("%s failed", job.source, exc_info=True)
@@ -129,19 +129,24 @@ def protect(
     return report
 
 
-def _claim(output: Path, maker: str, overwrite: bool) -> None:
-    """Note in the folder what fills it; a half-protected mixture must not look like a finished job."""
-    note = output / ".protected-by"
-    if not overwrite and note.exists() and note.read_text(encoding="utf-8") != maker:
+def _signature(protection: Protection, seed: int, keep_rate: bool) -> str:
+    digest = hashlib.sha256(f"{protection!r} {seed} {keep_rate}".encode()).hexdigest()
+    return f"protected by aclipse {digest[:16]}"
+
+
+def _is_done(job: Job, target: Path, maker: str) -> bool:
+    """Whether the output is there, from the same protection and settings, and newer than its input.
+
+    Raises AudioError for another's file: what one strength has made must not pass for what another would make.
+    """
+    if not target.exists():
+        return False
+    if files.comment(target) != maker:
         raise AudioError(
-            f"{output} holds what another protection, strength or seed has made. "
-            "Give another folder, or replace its files with --overwrite."
+            f"{target} is there already, made by another protection, strength or seed. "
+            "Replace it with --overwrite, or give another folder."
         )
-    write_text(note, maker)
-
-
-def _is_newer(target: Path, source: Path) -> bool:
-    return target.exists() and target.stat().st_mtime >= source.stat().st_mtime
+    return target.stat().st_mtime >= job.source.stat().st_mtime
 
 
 def plan(inputs: Sequence[Path], output: Path) -> list[Job]:
@@ -203,14 +208,14 @@ def _refuse_overlap(inputs: Sequence[Path], jobs: Sequence[Job], output: Path) -
         raise AudioError(f"The output folder {output} {which}, an input. Choose a folder apart from all inputs.")
 
 
-def _protect_file(job: Job, target: Path, protection: Protection, seed: int, keep_rate: bool) -> float:
+def _protect_file(job: Job, target: Path, protection: Protection, seed: int, keep_rate: bool, maker: str) -> float:
     """Write one protected recording and return its seconds."""
     released = _release(job, protection, seed)
     if not keep_rate:
-        return files.write_blocks(target, released) / SAMPLE_RATE
+        return files.write_blocks(target, released, comment=maker) / SAMPLE_RATE
     info = files.info(job.source)
     restored = files.resample_blocks(released, SAMPLE_RATE, info.rate, info.frames)
-    return files.write_blocks(target, restored, info.rate) / info.rate
+    return files.write_blocks(target, restored, info.rate, comment=maker) / info.rate
 
 
 def _release(job: Job, protection: Protection, seed: int) -> Iterator[Wave]:

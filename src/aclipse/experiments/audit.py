@@ -104,7 +104,7 @@ class Audit:
 
         def release(wave: Wave, clip: Clip) -> Wave:
             protected = protection.release(wave, derive(self.seed, clip.id))
-            return np.round(np.clip(protected, -1, 1) * 32767) / np.float32(32767)  # as a 16-bit file holds it
+            return files.quantized(protected)  # attackers get what `protect` writes
 
         return release
 
@@ -160,7 +160,9 @@ def audit_folders(
     name = Path(protected).resolve().name
     if name in (*PROTECTIONS, "original"):
         raise CorpusError(f"{protected} is named like a row of the table, {name!r}. Rename the folder.")
-    recorded = Recorded(Path(original), Path(protected), runs.usable(manifest.only(recipe.corpus.emotions)))
+    clips = runs.usable(manifest.only(recipe.corpus.emotions))
+    recorded = Recorded(Path(original), Path(protected), clips)
+    recorded.check_lengths(clips)
     auditor = Audit(runs.prepare(recipe, manifest, Path(output), resume=True), recorded.fingerprint)
     return auditor.judge({name: recorded, **auditor.baselines(recorded)})
 

@@ -16,13 +16,13 @@ from aclipse.errors import CorpusError, UnusableAudio
 log = logging.getLogger(__name__)
 
 TOLERANCE = SAMPLE_RATE // 20  # samples, 50 ms: what codecs and frame grids add or cut
+LIMIT = ". They may differ by 50 ms at most: an audit compares recordings that are aligned."
 
 
 class Recorded:
     """Looks up what some protector made of each original: the same relative path, whatever the suffix.
 
-    Raises CorpusError for an original outside ``original`` or without a counterpart in ``protected``, UnusableAudio
-    where lengths differ by more than 50 ms.
+    Raises CorpusError for an original outside ``original`` or without a counterpart in ``protected``.
     """
 
     def __init__(self, original: Path, protected: Path, clips: list[Clip]) -> None:
@@ -38,7 +38,14 @@ class Recorded:
                 "Protected files must keep the originals' relative paths or carry their ids; suffixes may differ."
             )
         self.paths = {clip: path for clip, path in found.items() if path}
-        _check_lengths([(clip.path, self.paths[clip.id]) for clip in clips])
+
+    def check_lengths(self, clips: list[Clip]) -> None:
+        """Raise UnusableAudio, naming the first three, if protected files are not as long as their originals."""
+        pairs = [(self.paths[clip.id], _length(self.paths[clip.id]), _length(clip.path)) for clip in clips]
+        wrong = [_lengths(*pair) for pair in pairs if abs(pair[1] - pair[2]) > TOLERANCE]
+        if wrong:
+            more = f"; and {len(wrong) - 3} more" if len(wrong) > 3 else ""
+            raise UnusableAudio("; ".join(wrong[:3]) + more + LIMIT)
 
     @property
     def fingerprint(self) -> str:
@@ -48,9 +55,14 @@ class Recorded:
         return hashlib.sha256(facts.encode()).hexdigest()[:12]
 
     def __call__(self, wave: Wave, clip: Clip) -> Wave:
-        """The protected recording of a clip, trimmed or padded by up to 50 ms to the original's length."""
+        """The protected recording of a clip, trimmed or padded by up to 50 ms to the original's length.
+
+        Raises UnusableAudio where the lengths differ by more.
+        """
         path = self.paths[clip.id]
         found = files.read(path, allow_silence=True)
+        if abs(len(found) - len(wave)) > TOLERANCE:
+            raise UnusableAudio(_lengths(path, len(found), len(wave)) + LIMIT)
         if len(found) != len(wave):
             log.info("%s: %+d samples against its original; trimmed or padded", path, len(found) - len(wave))
         return np.pad(found, (0, max(len(wave) - len(found), 0)))[: len(wave)]
@@ -66,17 +78,8 @@ def _outputs(folder: Path) -> dict[Path, Path]:
     return outputs
 
 
-def _check_lengths(pairs: list[tuple[Path, Path]]) -> None:
-    wrong = []
-    for original, protected in pairs:
-        wanted, found = (_length(path) for path in (original, protected))
-        if abs(found - wanted) > TOLERANCE:
-            wrong.append(f"{protected} lasts {found / SAMPLE_RATE:.3f} s and its original {wanted / SAMPLE_RATE:.3f} s")
-    if wrong:
-        raise UnusableAudio(
-            f"{'; '.join(wrong[:3])}{f'; and {len(wrong) - 3} more' if len(wrong) > 3 else ''}. "
-            "They may differ by 50 ms at most: an audit compares recordings that are aligned."
-        )
+def _lengths(protected: Path, found: int, wanted: int) -> str:
+    return f"{protected} lasts {found / SAMPLE_RATE:.3f} s and its original {wanted / SAMPLE_RATE:.3f} s"
 
 
 def _length(path: Path) -> int:

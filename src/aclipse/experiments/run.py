@@ -88,6 +88,8 @@ def reopen(folder: Path, changes: Sequence[str] = ()) -> Prepared:
     wrong = [change for change in changes if not change.startswith("audit.")]
     if wrong:
         raise RecipeError(f"--set {wrong[0]}: after training, only settings of the section audit can be changed")
+    if "recipe" not in run.facts:
+        raise RunError(f"{folder / 'run.json'} has no recipe. Delete the folder and train again.")
     recipe = parse_recipe(run.facts["recipe"], str(folder / "run.json"), changes)
     unfinished = [part for part in KINDS if not run.weights(part).exists()]
     if unfinished:
