@@ -4,7 +4,7 @@ BIN := $(VENV)/bin
 DEMO := runs/demo
 PYTHON ?= python3
 
-.PHONY: demo test fast check bench recognisers clean
+.PHONY: demo test fast check bench results recognisers clean
 
 demo: $(VENV)/ready  ## set up, train the cascade on synthetic speech, audit it, write the report
 	@if [ $(DEMO)/run.json -ot recipes/demo.toml ]; then rm -rf $(DEMO); fi  # the recipe has changed
@@ -27,6 +27,9 @@ check: $(VENV)/ready  ## style, types and the import rule
 
 bench: $(VENV)/ready  ## speed and memory of `protect`, written to benchmarks/README.md
 	$(BIN)/python benchmarks/protect.py
+
+results: $(VENV)/ready  ## write the README's tables from the audited runs
+	$(BIN)/python benchmarks/results.py runs/crema-d runs/demo
 
 recognisers: $(VENV)/ready  ## train the recognisers that the package carries for the demo (about 20 minutes)
 	$(BIN)/aclipse corpus synthesize runs/synthetic-4000 --clips 4000 -o runs/synthetic-4000.csv

@@ -1,4 +1,4 @@
-"""Write the README's result tables from audited runs: ``python benchmarks/results.py runs/crema-d runs/demo``."""
+"""Write the README's result tables from audited runs; `make results` names them."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from aclipse.report.folder import RunFolder, read_run
 from aclipse.report.tables import main_table
 
 README = Path(__file__).parent.parent / "README.md"
-BEGIN, END = "<!-- results: begin (written by `python benchmarks/results.py`) -->", "<!-- results: end -->"
+BEGIN, END = "<!-- results: begin (written by `make results`) -->", "<!-- results: end -->"
 
 
 def table(run: RunFolder) -> list[str]:

@@ -123,7 +123,7 @@ def test_anything_but_a_cascade_is_refused(tmp_path: Path) -> None:
     with pytest.raises(RunError, match="no such file"):
         Cascade.load(tmp_path / "gone.safetensors")
     checkpoint.save_module(tmp_path / "emotion.safetensors", ClipClassifier(("a", "b"), width=8))
-    with pytest.raises(RunError, match=r"emotion\.safetensors"):
+    with pytest.raises(RunError, match=r"emotion\.safetensors does not hold a cascade\. Give cascade/weights"):
         Cascade.load(tmp_path / "emotion.safetensors")
     checkpoint.save(tmp_path / "bare.safetensors", {}, {})
     with pytest.raises(RunError, match=r"bare\.safetensors"):
@@ -437,7 +437,7 @@ def test_a_training_moves_what_it_should(tmp_path: Path) -> None:
 
 
 def test_stage_two_needs_an_epoch() -> None:
-    with pytest.raises(ValidationError, match="stage_one_epochs"):
+    with pytest.raises(ValidationError, match="stage_one_epochs = 4 leaves stage 2 none of 4 epochs"):
         CascadeSettings(epochs=4, stage_one_epochs=4)
 
 

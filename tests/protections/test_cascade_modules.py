@@ -207,6 +207,11 @@ def test_dropout_acts_in_training_only(form: str) -> None:
     assert not torch.equal(alone(module, wave), alone(module, wave))
 
 
+def test_an_even_kernel_is_refused_with_a_reason() -> None:
+    with pytest.raises(ValidationError, match="kernel = 6 has no middle; give an odd number"):
+        ModuleSettings(kernel=6)
+
+
 def test_each_option_shapes_the_module() -> None:
     assert isinstance(build(ModuleSettings()), StridedModule)
     assert isinstance(build(ModuleSettings(form="samples")), SampleModule)

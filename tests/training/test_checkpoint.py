@@ -68,6 +68,12 @@ def test_saving_replaces_the_file_whole_and_leaves_nothing_beside_it(
     assert checkpoint.load(path)[1] == {"epoch": 2}
 
 
+def test_a_file_that_cannot_be_written_is_named(tmp_path: Path) -> None:
+    (tmp_path / "taken").write_text("a file where a folder should be")
+    with pytest.raises(RunError, match=r"weights\.safetensors cannot be written .*Free some space or mend the perm"):
+        checkpoint.save(tmp_path / "taken" / "weights.safetensors", {"w": torch.ones(1)}, {})
+
+
 def test_a_missing_file_is_named(tmp_path: Path) -> None:
     with pytest.raises(RunError, match=r"gone\.safetensors: no such file\. Train first"):
         checkpoint.load(tmp_path / "gone.safetensors")

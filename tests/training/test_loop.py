@@ -293,14 +293,14 @@ def test_frozen_weights_are_left_alone(tmp_path: Path) -> None:
 
 def test_a_checkpoint_of_another_network_is_refused(tmp_path: Path) -> None:
     fit(make_job(), SETTINGS.model_copy(update={"epochs": 1}), tmp_path)
-    with pytest.raises(RunError, match=r"checkpoint\.safetensors"):
+    with pytest.raises(RunError, match=r"checkpoint\.safetensors is the state of another network\. Delete its folder"):
         fit(constant_gradient([1.0], []), SETTINGS, tmp_path)
 
 
 def test_a_score_that_is_never_a_number_is_refused(tmp_path: Path) -> None:
     job = make_job()
     job.validate = lambda: {"fit": float("nan")}
-    with pytest.raises(RunError, match="toy"):
+    with pytest.raises(RunError, match="toy: validation gave no score that is a number"):
         fit(job, SETTINGS, tmp_path)
 
 

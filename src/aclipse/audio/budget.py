@@ -10,7 +10,7 @@ from torch import Tensor
 from aclipse.audio.signal import running_mean
 from aclipse.contracts import SAMPLE_RATE
 
-WINDOW = SAMPLE_RATE  # samples, 1 s: longer than a syllable, so the rhythm of loudness is kept
+WINDOW = SAMPLE_RATE  # samples, 1 s: longer than a syllable, shorter than a phrase
 QUIET = 1e-8  # power, -80 dBFS: below it there is nothing to match
 
 
@@ -27,7 +27,8 @@ def match_loudness(waves: Tensor, changed: Tensor, mask: Tensor) -> Tensor:
 def limit_snr(waves: Tensor, changed: Tensor, mask: Tensor, snr_db: float) -> Tensor:
     """Shrink the change where its local level is above the signal's less ``snr_db`` (an L2 projection, locally).
 
-    The gain varies within a window, so one pass leaves up to half a dB too much; a second leaves next to nothing.
+    The gain varies within a window, so one pass leaves up to half a dB too much and a second next to nothing on speech;
+    a change in bursts more than half a window apart may overspend by 3 dB at most.
     """
     change = changed - waves
     allowed = local_power(waves, mask) * 10 ** (-snr_db / 10)

@@ -16,7 +16,7 @@ class NetworkSettings(Settings):
 
     module: modules.ModuleSettings = modules.ModuleSettings()
     match_loudness: bool = True  # give the output the input's level, in windows of 1 s
-    min_snr_db: float | None = None  # limit on the change, local to 1 s; none in the paper
+    min_snr_db: float | None = None  # limit on the change, local to 1 s (see budget.limit_snr); none in the paper
     max_peak: float | None = Field(None, gt=0)  # limit on any sample's change, relative to the local RMS
 
 
@@ -31,6 +31,13 @@ class CascadeNetwork(nn.Module):
         self.settings = settings
         self.so = modules.build(settings.module)
         self.er = modules.build(settings.module)
+
+    def train(self, mode: bool = True) -> CascadeNetwork:
+        """Switch dropout on or off; a frozen SO module stays as it is when protecting."""
+        super().train(mode)
+        if not any(parameter.requires_grad for parameter in self.so.parameters()):
+            self.so.eval()
+        return self
 
     def forward(self, waves: Tensor, lengths: Tensor) -> Tensor:
         mask = mask_of(lengths, waves.shape[-1])
