@@ -157,7 +157,10 @@ def test_what_cannot_be_split_is_refused(clips, options, message):
 
 def test_an_emotion_that_a_part_would_lack_is_refused():
     clips = [clip(n, f"s{n % 8}", emotion="happy") for n in range(40)] + [clip(40, "s0", emotion="sad")]
-    with pytest.raises(CorpusError, match=r"speaker-5fold/0: no \w+ clip is sad\. Use another seed, .* \(corpus\.emotions of the recipe\)"):
+    with pytest.raises(
+        CorpusError,
+        match=r"speaker-5fold/0: no \w+ clip is sad\. Use another seed, .* \(corpus\.emotions of the recipe\)",
+    ):
         split(clips)
 
 

@@ -238,6 +238,15 @@ def test_the_same_seed_gives_the_same_cascade_and_another_seed_another(trained: 
     assert not all(torch.equal(other[name], tensor) for name, tensor in saved.items())
 
 
+def test_a_kill_before_the_first_fact_is_no_obstacle(
+    guided: Callable[..., Recipe], corpus: Manifest, tmp_path: Path
+) -> None:
+    """A process that is killed while it writes run.json leaves its hidden draft in an otherwise empty folder."""
+    (tmp_path / "new").mkdir()
+    (tmp_path / "new" / ".0123abcd.part").write_text("{")
+    assert prepare(guided(), corpus, tmp_path / "new", resume=True).run.facts["split"]["train"] == 24
+
+
 def test_a_run_begins_where_there_is_nothing_to_resume(
     guided: Callable[..., Recipe], corpus: Manifest, tmp_path: Path
 ) -> None:
