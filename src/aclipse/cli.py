@@ -91,7 +91,7 @@ def synthesize(
     """Speak an emotional corpus with espeak-ng: many voices, four emotions, sentences worth hiding."""
     from aclipse.corpora import manifest, synthetic
 
-    with Progress(console=console, transient=True) as progress:
+    with Progress(console=Console(stderr=True), transient=True, disable=not sys.stderr.isatty()) as progress:
         bar = progress.add_task("speaking", total=clips)
         made = synthetic.make(folder, clips, seed, lambda done, total: progress.update(bar, completed=done))
     manifest.write(made, output)
@@ -140,7 +140,7 @@ def train(
     _use(threads)
     folder = output or Path("runs") / recipe.stem
     (prepare if only else train)(read_recipe(recipe, changes), manifest.read(corpus), folder, resume)
-    _say(f"trained → {folder}. Next: aclipse audit {folder}")
+    _say(f"recognisers → {folder}" if only else f"trained → {folder}. Next: aclipse audit {folder}")
 
 
 @app.command()
@@ -160,7 +160,7 @@ def protect(
 
     _use(threads)
     protection = Blend(load_cascade(model), strength)
-    with Progress(console=console, transient=True) as progress:
+    with Progress(console=Console(stderr=True), transient=True, disable=not sys.stderr.isatty()) as progress:
         bar = progress.add_task("protecting", total=None)
         report = protect_files(
             inputs,

@@ -360,12 +360,31 @@ def test_a_source_that_is_no_run_is_named(recipe_toml: Path, corpus: Manifest, t
         prepare(recipe, corpus, tmp_path / "new")
 
 
-def test_the_recognisers_of_the_package_can_be_used(recipe_toml: Path, corpus: Manifest, tmp_path: Path) -> None:
-    if not (Path(runs.__file__).parents[1] / "assets" / "words.safetensors").exists():
-        pytest.skip("the package carries no recognisers here: make them with `make evaluators`")
+@pytest.fixture
+def built_in() -> Path:
+    folder = Path(runs.__file__).parents[1] / "assets"
+    if not (folder / "words.safetensors").exists():
+        pytest.skip("the package carries no recognisers here: make them with `make recognisers`")
+    return folder
+
+
+def test_the_recognisers_of_the_package_can_be_used(
+    built_in: Path, recipe_toml: Path, corpus: Manifest, tmp_path: Path
+) -> None:
     recipe = read_recipe(recipe_toml, ["evaluators.source=built-in"])
     guides = prepare(recipe, corpus, tmp_path / "new").guides
     assert set(recipe.corpus.emotions) <= set(guides.emotion.labels)  # type: ignore[attr-defined]
+    assert sum(path.stat().st_size for path in built_in.iterdir()) <= 10 * 2**20
+
+
+def test_the_recognisers_of_the_package_are_refused_where_they_know_the_test_speakers(
+    built_in: Path, recipe_toml: Path, corpus: Manifest, tmp_path: Path
+) -> None:
+    known = checkpoint.load(built_in / "emotion.safetensors")[1]["speakers"]
+    names = dict(zip(sorted({clip.speaker for clip in corpus.clips}), known, strict=False))
+    voices = changed(corpus, speaker=lambda c: names[c.speaker])
+    with pytest.raises(RunError, match="recogniser of 'built-in' was trained on 2 of the test speakers"):
+        prepare(read_recipe(recipe_toml, ["evaluators.source=built-in"]), voices, tmp_path / "new")
 
 
 def test_recognisers_stay_bit_identical_while_a_cascade_is_trained(trained: Path, tmp_path: Path) -> None:

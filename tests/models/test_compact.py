@@ -193,8 +193,10 @@ def test_the_character_recognizer_learns_the_order_of_tones() -> None:
     low, high, pause = 300.0, 1500.0, 0.0
     goals = ["ab", "ba", "a b", "b a"]
     waves = [tones(low, high), tones(high, low), tones(low, pause, high), tones(high, pause, low)]
-    recognizer = CharacterRecognizer(width=32, dropout=0.0)
-    assert learn(recognizer, goals, waves, 120) == goals
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(0)
+        recognizer = CharacterRecognizer(width=32, dropout=0.0)
+    assert learn(recognizer, goals, waves, 250) == goals
 
 
 @settings(deadline=None, max_examples=20)

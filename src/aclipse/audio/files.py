@@ -252,8 +252,8 @@ def quantized(wave: Wave, subtype: str = "PCM_16") -> Wave:
 
     Rounded here because libsndfile rounds down, which is a bias and a louder error.
 
-    >>> quantized(np.array([2.0, 0.3 / 32768, 0.6 / 32768], np.float32)) * 32768
-    array([32767.,     0.,     1.], dtype=float32)
+    >>> (quantized(np.array([2.0, 0.3 / 32768, 0.6 / 32768], np.float32)) * 32768).tolist()
+    [32767.0, 0.0, 1.0]
     """
     wave, steps = np.clip(wave, -1, 1), _STEPS.get(subtype)
     if steps is None:

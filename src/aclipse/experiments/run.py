@@ -150,7 +150,7 @@ def _open(recipe: Recipe, manifest: Manifest, folder: Path, resume: bool) -> Run
         if facts["environment"] != made_with:
             log.warning("resuming with %s what began with %s: weights may differ", made_with, facts["environment"])
         return run
-    if folder.exists() and any(folder.iterdir()):
+    if folder.exists() and any(path.suffix != ".part" for path in folder.iterdir()):  # a kill may leave a part
         raise RunError(f"{folder} holds something else than a run. Give an empty or a new folder with --output.")
     run.note(aclipse=__version__, created=now(), environment=made_with, **wanted)
     return run
@@ -196,7 +196,7 @@ def _copy_guide(run: Run, task: Task, source: str, test: Speech) -> None:
     else:
         network, facts = checkpoint.load_module(Run(Path(source)).weights(task.name), KINDS[task.name])
     known = sorted({clip.speaker for clip in test.clips} & set(facts["speakers"]))
-    if known and facts["split"]["hash"] != run.facts["split"]["hash"]:
+    if known and facts.get("split", {}).get("hash") != run.facts["split"]["hash"]:
         raise RunError(
             f"the {task.name} recogniser of {source!r} was trained on {len(known)} of the test speakers "
             f"({', '.join(known[:3])}). Use the split that it was trained with, or evaluators.source='train'."

@@ -35,13 +35,13 @@ LEDE = (
 log = logging.getLogger(__name__)
 
 
-def write_report(run: Path) -> Path:
+def write_report(run: Path | str) -> Path:
     """Write ``report/index.html`` into a run folder, with every figure beside it as PNG and PDF; returns its path.
 
     The same run gives the same bytes. Raises RunError if the run was not audited or a file in it is broken.
     """
-    page = run / "report" / "index.html"
-    write_text(page, render(read_run(run)))
+    page = Path(run) / "report" / "index.html"
+    write_text(page, render(read_run(Path(run))))
     log.info("report written to %s", page)
     return page
 
