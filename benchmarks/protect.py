@@ -1,11 +1,10 @@
 """Speed and memory of `aclipse protect`: real-time factor on one core, and an hour-long file.
 
-Run by `make bench`; writes benchmarks/README.md.
+Run by `make bench`; writes its section of benchmarks/README.md.
 """
 
 from __future__ import annotations
 
-import platform
 import resource
 import tempfile
 import time
@@ -13,6 +12,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from page import SPEED, machine, table, write_section
 
 from aclipse.audio import files
 from aclipse.contracts import SAMPLE_RATE
@@ -20,8 +20,6 @@ from aclipse.deploy.batch import protect
 from aclipse.protections.cascade.method import Cascade
 from aclipse.protections.cascade.modules import ModuleSettings
 from aclipse.protections.cascade.network import CascadeNetwork, NetworkSettings
-
-PAGE = Path(__file__).with_name("README.md")
 
 
 def cascade(form: str) -> Cascade:
@@ -56,7 +54,7 @@ def hour() -> tuple[float, float]:
 
 
 def main() -> None:
-    """Measure and write the page."""
+    """Measure and write the section."""
     torch.set_num_threads(1)
     factor, memory = hour()
     rows = [
@@ -66,19 +64,16 @@ def main() -> None:
         ("a 3 s clip, literal stride-1 form", real_time_factor(cascade("samples"), 3, repeats=3), ""),
     ]
     lines = [
-        "# Speed of `aclipse protect`",
+        "## `aclipse protect`",
         "",
-        "Written by `make bench`. One thread; seconds of work a second of audio (real-time factor), median.",
-        f"{platform.system()} {platform.machine()}, Python {platform.python_version()}, torch {torch.__version__}.",
+        f"One thread; seconds of work a second of audio (real-time factor), median. {machine()}",
         "",
-        "| what | real-time factor | memory |",
-        "|---|---:|---|",
-        *(f"| {name} | {value:.4f} | {note} |" for name, value, note in rows),
+        *table(["what", "memory", "real-time factor"], [(name, note, f"{value:.4f}") for name, value, note in rows], 2),
         "",
         f"The literal form costs {rows[3][1] / rows[1][1]:.0f} times the strided one on the same clip.",
     ]
-    PAGE.write_text("\n".join(lines) + "\n", encoding="utf-8")
-    print(PAGE.read_text(encoding="utf-8"))
+    write_section(SPEED, "protect", "make bench", lines)
+    print("\n".join(lines))
 
 
 if __name__ == "__main__":

@@ -34,7 +34,10 @@ from aclipse.protections.cascade.network import CascadeNetwork, NetworkSettings
 from aclipse.records import Run
 
 COMMANDS = ("corpus import", "corpus synthesize", "corpus check", "train", "protect", "audit", "report")
-HEAVY = ("torch", "transformers", "matplotlib", "sklearn", "scipy", "pydantic", "jiwer", "pystoi", "numpy", "soundfile")
+HEAVY = (
+    "torch", "accelerate", "transformers", "matplotlib", "sklearn", "scipy", "pydantic", "jiwer", "pystoi", "numpy",
+    "soundfile",
+)  # fmt: skip
 
 
 class Done(NamedTuple):
@@ -640,6 +643,15 @@ def test_paths_are_printed_as_they_are(aclipse: Aclipse, talk: Path, monkeypatch
     monkeypatch.setenv("COLUMNS", "80")
     done = aclipse("corpus", "import", "folder", "in", "-o", name)
     assert done == (0, f"1 clips → {name}\n", "")
+
+
+@pytest.mark.parametrize(("rank", "lines"), [("0", 1), ("1", 0)])
+def test_of_several_processes_one_speaks(
+    aclipse: Aclipse, talk: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, rank: str, lines: int
+) -> None:
+    monkeypatch.setenv("RANK", rank)
+    done = aclipse("corpus", "import", "folder", talk.parent, "-o", tmp_path / "out.csv")
+    assert done == (0, f"1 clips → {tmp_path / 'out.csv'}\n" * lines, "")
 
 
 def test_errors_are_printed_as_they_are(fails: Aclipse, tmp_path: Path, monkeypatch: Any) -> None:

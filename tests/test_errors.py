@@ -26,6 +26,7 @@ def test_every_error_is_an_aclipse_error_with_a_sentence(kind: type) -> None:
         ("UnusableAudio", errors.AudioError),
         ("CorpusError", ValueError),
         ("RecipeError", ValueError),
+        ("BackboneError", ValueError),
         ("RunError", RuntimeError),
         ("MissingExtra", ImportError),
     ],

@@ -80,6 +80,15 @@ def test_each_part_has_its_weights(tmp_path: Path) -> None:
     assert Run(tmp_path).weights("cascade") == tmp_path / "cascade" / "weights.safetensors"
 
 
+def test_weights_as_transformers_names_them_come_first(tmp_path: Path) -> None:
+    (tmp_path / "emotion").mkdir()
+    (tmp_path / "emotion" / "model.safetensors").touch()
+    assert Run(tmp_path).weights("emotion") == tmp_path / "emotion" / "model.safetensors"
+    assert Run(tmp_path).weights("words") == tmp_path / "words" / "weights.safetensors"
+    (tmp_path / "emotion" / "weights.safetensors").touch()
+    assert Run(tmp_path).weights("emotion") == tmp_path / "emotion" / "model.safetensors"
+
+
 def test_a_file_hash_starts_its_sha_256(tmp_path: Path) -> None:
     (tmp_path / "a").write_bytes(b"abc")
     assert file_hash(tmp_path / "a") == "ba7816bf8f01"  # FIPS 180-2, appendix B.1

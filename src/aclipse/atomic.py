@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import shutil
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -12,7 +13,7 @@ from uuid import uuid4
 
 @contextmanager
 def replacing(path: Path) -> Iterator[Path]:
-    """Give a path to write to that becomes ``path`` when the block ends well and vanishes when it does not.
+    """Give a path, of a file or a folder, that becomes ``path`` when the block ends well and else vanishes.
 
     Folders on the way are made.
 
@@ -29,6 +30,8 @@ def replacing(path: Path) -> Iterator[Path]:
         yield partial
         partial.replace(path)
     finally:
+        if partial.is_dir():
+            shutil.rmtree(partial)
         partial.unlink(missing_ok=True)
 
 

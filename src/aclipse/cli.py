@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 import sys
 from inspect import signature
 from pathlib import Path
@@ -12,7 +13,6 @@ import typer
 from rich.console import Console
 from rich.logging import RichHandler
 from rich.progress import Progress
-from rich.table import Table
 
 from aclipse.errors import AclipseError
 
@@ -27,6 +27,7 @@ app.add_typer(corpus_app, name="corpus")
 console = Console()
 
 Corpus = Literal["crema-d", "ravdess", "iemocap", "msp-improv", "librispeech", "folder"]
+Study = Literal["table1", "fig3", "fig4", "fig5", "fig6", "fig7", "transfer"]
 Labels = Literal["intended", "voted", "voice"]
 Threads = Annotated[
     int, typer.Option(min=0, help="Processor cores to use; 0: all. Results are the same for the same number.")
@@ -37,7 +38,8 @@ Output = Annotated[Path, typer.Option("--output", "-o", help="Where to write.")]
 def main() -> None:
     """Run the command line; errors raised on purpose are printed without a traceback and end with status 1."""
     handler = RichHandler(console=Console(stderr=True), show_path=False, show_level=False)
-    logging.basicConfig(level=logging.INFO, format="%(message)s", datefmt="%X", handlers=[handler])
+    level = logging.INFO if _is_main() else logging.WARNING
+    logging.basicConfig(level=level, format="%(message)s", datefmt="%X", handlers=[handler])
     try:
         app()
     except AclipseError as error:
@@ -217,8 +219,86 @@ def report(run: Annotated[Path, typer.Argument(help="The folder of an audited ru
     _say(f"report → {write_report(run)}")
 
 
+@app.command()
+def reproduce(
+    study: Annotated[Study, typer.Argument(help="A table or figure of the paper, or what moves between backbones.")],
+    corpus: Annotated[Path, typer.Option(metavar="MANIFEST", help="IEMOCAP's, from `aclipse corpus import iemocap`.")],
+    output: Annotated[
+        Path, typer.Option("--output", "-o", help="Folder of all studies: they share their trainings.")
+    ] = Path("runs/reproduce"),
+    backbones: Annotated[
+        list[str] | None,
+        typer.Option("--backbone", metavar="NAME[=WEIGHTS]", help="One of the paper's four, from a folder or hub id."),
+    ] = None,
+    kinds: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--split",
+            metavar="KIND",
+            help="utterance-kfold, leave-one-session-out, speaker-kfold "
+            "[the first, as the paper; and by session, or by speaker where there are none]",
+        ),
+    ] = None,
+    folds: Annotated[int, typer.Option(min=1, max=5, help="How many of the five folds.")] = 5,
+    repeats: Annotated[int, typer.Option(min=1, help="Cascades a fold, each with its own seed.")] = 5,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what is left to train and how long.")] = False,
+    changes: Annotated[
+        list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Change a setting: cascade.epochs=20")
+    ] = None,
+    threads: Threads = 0,
+) -> None:
+    """Train what a table or figure of the Aclipse paper needs, and write it with the paper's numbers beside ours."""
+    from aclipse.corpora import manifest
+    from aclipse.experiments import reproduction
+    from aclipse.report.reproduced import draw
+
+    _use(threads)
+    plan = reproduction.make_plan(
+        study, manifest.read(corpus), output, backbones or (), kinds or (), (folds, repeats), changes or ()
+    )
+    if dry_run:
+        _print_costs(reproduction.costs(plan))
+        return
+    table = reproduction.reproduce(plan)
+    if _is_main():
+        written = draw(table)
+        _say(written[0].read_text(encoding="utf-8"))
+        _say(f"written: {', '.join(str(path) for path in [table, *written])}")
+
+
+@app.command()
+def stand_ins(
+    folder: Annotated[Path, typer.Argument(help="Where the four folders go.")],
+    width: Annotated[int, typer.Option(min=16, help="Channels, a multiple of 16.")] = 48,
+    layers: Annotated[int, typer.Option(min=1)] = 2,
+    seed: Annotated[int, typer.Option(min=0)] = 0,
+) -> None:
+    """Write tiny backbones with random weights, to try everything without the published ones."""
+    from aclipse.models import standins
+
+    for path in standins.make(folder, width, layers, seed):
+        _say(f"{path.name} → {path}")
+
+
+def _print_costs(costs: list[Any]) -> None:
+    from rich.table import Table
+
+    table = Table("backbone", "recognisers to train", "cascades to train", "there already", "hours", box=None)
+    for cost in costs:
+        counts = (str(count) for count in (cost.recognisers, cost.cascades, cost.trained))
+        table.add_row(cost.backbone, *counts, f"{cost.seconds / 3600:.3g}")
+    console.print(table)
+    total = sum(cost.seconds for cost in costs) / 3600
+    _say(f"about {total:.3g} hours in one process of this machine, from one measured step of each kind")
+
+
+def _is_main() -> bool:
+    return os.environ.get("RANK", "0") == "0"  # what launchers set; asking accelerate would load torch
+
+
 def _say(line: str) -> None:
-    console.print(line, markup=False, highlight=False, soft_wrap=True)  # a path is printed as it is
+    if _is_main():
+        console.print(line, markup=False, highlight=False, soft_wrap=True)  # a path is printed as it is
 
 
 def _use(threads: int) -> None:
@@ -231,13 +311,10 @@ def _use(threads: int) -> None:
 def _print_scores(folder: Path) -> None:
     from aclipse.report.folder import read_run
     from aclipse.report.tables import main_table
+    from aclipse.report.terminal import score_lines
 
     found = read_run(folder)
-    rows = main_table(found.scores, found.chance).as_text()
-    table = Table(box=None, header_style="bold")
-    for heading in rows[0]:
-        table.add_column(heading, overflow="fold")  # an interval cut short would be a wrong one
-    for row in rows:
-        table.add_row(*row.values())
-    console.print(table)
+    for line in score_lines(main_table(found.scores, found.chance), console.width):
+        _say(line)
+    _say("Under the figures: 95 % intervals.")
     _say(f"scores → {folder / 'audit' / 'scores.csv'}. Next: aclipse report {folder}")

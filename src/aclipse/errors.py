@@ -6,6 +6,7 @@ AclipseError
 │   └── UnusableAudio             empty, too short, silent, NaN or infinite
 ├── CorpusError (ValueError)      a corpus, a manifest or a split is wrong
 ├── RecipeError (ValueError)      a setting is unknown, of the wrong type or out of range
+├── BackboneError (ValueError)    a pretrained checkpoint is missing or does not fit
 ├── RunError (RuntimeError)       a run folder is missing, unfinished or belongs to something else
 └── MissingExtra (ImportError)    an optional dependency is not installed
 
@@ -37,6 +38,10 @@ class CorpusError(AclipseError, ValueError):
 
 class RecipeError(AclipseError, ValueError):
     """A setting is unknown, of the wrong type or out of range."""
+
+
+class BackboneError(AclipseError, ValueError):
+    """A pretrained checkpoint is missing or does not fit."""
 
 
 class RunError(AclipseError, RuntimeError):

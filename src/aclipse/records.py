@@ -49,8 +49,9 @@ class Run:
         write_text(path, json.dumps({**known, **facts}, indent=2, ensure_ascii=False) + "\n")
 
     def weights(self, part: str) -> Path:
-        """Where the weights of ``emotion``, ``words`` or ``cascade`` are."""
-        return self.folder / part / "weights.safetensors"
+        """Where the weights of ``emotion``, ``words`` or ``cascade`` are; transformers has its own name for them."""
+        stock = self.folder / part / "model.safetensors"
+        return stock if stock.exists() else self.folder / part / "weights.safetensors"
 
 
 def environment(threads: int) -> dict[str, Any]:
@@ -70,4 +71,5 @@ def now() -> str:
 
 def file_hash(path: Path) -> str:
     """The first 12 hexadecimal digits of a file's SHA-256."""
-    return hashlib.sha256(path.read_bytes()).hexdigest()[:12]
+    with path.open("rb") as file:  # weights may be larger than memory
+        return hashlib.file_digest(file, "sha256").hexdigest()[:12]

@@ -64,6 +64,8 @@ def test_the_defaults_are_those_that_a_run_can_use() -> None:
     assert recipe.split.kind == "speaker-kfold"
     assert set(recipe.audit.baselines) == {"identity", "silence", "low-pass", "white-noise"}
     assert recipe.evaluators.source == "train"
+    assert recipe.evaluators.backbone == "compact" and not recipe.evaluators.shared_encoder
+    assert recipe.corpus.only == {}
 
 
 @pytest.mark.parametrize(
@@ -104,6 +106,13 @@ def test_a_run_can_read_its_own_recipe_back(empty: Path) -> None:
         ("evaluators.source=C:\\runs\\one", "evaluators.source", "C:\\runs\\one"),
         ('corpus.emotions=["happy", "sad"]', "corpus.emotions", ("happy", "sad")),
         ("audit.baselines=[]", "audit.baselines", ()),
+        ("corpus.only.scenario=improvised", "corpus.only.scenario", "improvised"),
+        ("evaluators.backbone=../checkpoints/hubert-base", "evaluators.backbone", "../checkpoints/hubert-base"),
+        ("evaluators.emotion.precision=bf16", "evaluators.emotion.precision", "bf16"),
+        ("evaluators.words.schedule=linear", "evaluators.words.schedule", "linear"),
+        ("audit.words.augment=false", "audit.words.augment", False),
+        ("cascade.tracker=tensorboard", "cascade.tracker", "tensorboard"),
+        ("cascade.floor=0", "cascade.floor", 0.0),  # every epoch is good enough, which is not "no floor given"
         ("cascade.network.min_snr_db=-3.5", "cascade.network.min_snr_db", -3.5),
     ],
 )
@@ -149,6 +158,15 @@ def test_set_wins_over_the_file_and_a_later_one_over_an_earlier(write: Write) ->
         ("split.kind=random", r"split\.kind = 'random' is not allowed: .*'speaker-kfold'.*'utterance-kfold'"),
         ("audit.draws=10", r"audit\.draws = 10 is not allowed: .*greater than or equal to 100"),
         ("cascade.loss=papers", r"cascade\.loss = 'papers' is not allowed: .*'bounded' or 'paper'"),
+        ("cascade.tuned=both", r"cascade\.tuned = 'both' is not allowed: .*'er' or 'so'"),
+        ("cascade.floor=65", r"cascade\.floor = 65 is not allowed: .*less than or equal to 1"),
+        ("cascade.precision=fp32", r"cascade\.precision = 'fp32' is not allowed: .*'no', 'bf16' or 'fp16'"),
+        ("evaluators.words.patience=0", r"words\.patience = 0 is not allowed: .*greater than or equal to 1"),
+        ("evaluators.words.accumulate=0", r"words\.accumulate = 0 is not allowed: .*greater than or equal to 1"),
+        ("evaluators.words.warm_up=1", r"words\.warm_up = 1 is not allowed: .*less than 1"),
+        ("evaluators.shared_weight=0", r"evaluators\.shared_weight = 0 is not allowed: .*greater than 0"),
+        ("evaluators.shared_encoder=true", r"evaluators = .* is not allowed: .*shared_encoder needs a backbone"),
+        ("corpus.only.session=1", r"corpus\.only\.session = 1 is not allowed: .*string"),
     ],
 )
 def test_a_wrong_set_is_refused_and_told_what_is_allowed(empty: Path, override: str, message: str) -> None:
@@ -173,6 +191,11 @@ def test_stage_one_must_leave_epochs_for_stage_two(empty: Path, epochs: int, fir
     """Found out before anything is trained, not when stage two begins."""
     with pytest.raises(RecipeError, match="stage_one_epochs"):
         read_recipe(empty, [f"cascade.epochs={epochs}", f"cascade.stage_one_epochs={first}"])
+
+
+def test_two_heads_may_share_a_backbone(empty: Path) -> None:
+    recipe = read_recipe(empty, ["evaluators.backbone=hubert-base", "evaluators.shared_encoder=true"])
+    assert (recipe.evaluators.backbone, recipe.evaluators.shared_encoder) == ("hubert-base", True)
 
 
 @pytest.mark.parametrize("name", ["lowpass", "cascade"])

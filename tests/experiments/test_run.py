@@ -24,6 +24,7 @@ from aclipse.corpora import splits
 from aclipse.corpora.manifest import Manifest
 from aclipse.errors import AclipseError, CorpusError, RunError
 from aclipse.evaluators.emotion import EMOTION
+from aclipse.experiments import guides
 from aclipse.experiments import run as runs
 from aclipse.experiments.recipe import Recipe, read_recipe
 from aclipse.experiments.run import load_cascade, parts, prepare, reopen, train, usable
@@ -185,7 +186,7 @@ KILLS: dict[str, tuple[Any, str, int, str]] = {  # moment: function, which of it
     "in stage one": (objectives, "stage_one", 2, "cascade"),
     "when stage two begins": (objectives, "stage_two", 1, "cascade"),
     "in the second epoch of stage two": (objectives, "stage_two", 3, "cascade"),
-    "before the last checkpoint is in its place": (Path, "replace", 8, "cascade"),
+    "before the last checkpoint is in its place": (Path, "replace", 9, "cascade"),
     "after the last checkpoint, before its history": (loop, "write_table", 4, "emotion"),
 }
 
@@ -229,8 +230,7 @@ def test_the_same_seed_gives_the_same_cascade_and_another_seed_another(trained: 
     prepared = reopen(trained)
 
     def fitted(seed: int, folder: str) -> dict[str, torch.Tensor]:
-        both = prepared.speech["train"], prepared.speech["validation"]
-        cascade = Trainer(prepared.recipe.cascade, prepared.guides, *both, seed).run(tmp_path / folder)
+        cascade = Trainer(prepared.recipe.cascade, prepared.guides, prepared.speech, seed).run(tmp_path / folder)
         return cascade.network.state_dict()
 
     saved, same, other = checkpoint.load(Run(trained).weights("cascade"))[0], fitted(0, "same"), fitted(1, "other")
@@ -372,8 +372,8 @@ def test_the_recognisers_of_the_package_can_be_used(
     built_in: Path, recipe_toml: Path, corpus: Manifest, tmp_path: Path
 ) -> None:
     recipe = read_recipe(recipe_toml, ["evaluators.source=built-in"])
-    guides = prepare(recipe, corpus, tmp_path / "new").guides
-    assert set(recipe.corpus.emotions) <= set(guides.emotion.labels)  # type: ignore[attr-defined]
+    frozen = prepare(recipe, corpus, tmp_path / "new").guides
+    assert set(recipe.corpus.emotions) <= set(frozen.emotion.labels)  # type: ignore[attr-defined]
     assert sum(path.stat().st_size for path in built_in.iterdir()) <= 10 * 2**20
 
 
@@ -390,8 +390,7 @@ def test_the_recognisers_of_the_package_are_refused_where_they_know_the_test_spe
 def test_recognisers_stay_bit_identical_while_a_cascade_is_trained(trained: Path, tmp_path: Path) -> None:
     prepared = reopen(trained)
     before = [{name: tensor.clone() for name, tensor in guide.state_dict().items()} for guide in prepared.guides]  # type: ignore[attr-defined]
-    speech = prepared.speech
-    Trainer(prepared.recipe.cascade, prepared.guides, speech["train"], speech["validation"], 0).run(tmp_path)
+    Trainer(prepared.recipe.cascade, prepared.guides, prepared.speech, 0).run(tmp_path)
     for guide, state in zip(prepared.guides, before, strict=True):
         assert all(torch.equal(tensor, state[name]) for name, tensor in guide.state_dict().items())  # type: ignore[attr-defined]
         assert not guide.training  # type: ignore[attr-defined]
@@ -409,7 +408,7 @@ def heard_by(recipe: Recipe, corpus: Manifest, folder: Path, monkeypatch: pytest
             heard[f"{task.name} {part}"] = {clip.emotion for clip in speech.clips}
         return Progress(best_score=0.0)
 
-    monkeypatch.setattr(runs, "train_recognizer", listen)
+    monkeypatch.setattr(guides, "train_recognizer", listen)
     prepared = prepare(recipe, corpus, folder)
     return heard | {part: {clip.emotion for clip in speech.clips} for part, speech in prepared.speech.items()}
 
@@ -424,6 +423,9 @@ def test_words_are_learned_from_every_emotion_and_judged_on_those_asked_for(
     assert heard.pop("words train") == {*asked, "neutral", ""}
     assert set(heard) == {"emotion train", "emotion validation", "words validation", "train", "validation", "test"}
     assert all(emotions == asked for emotions in heard.values())
+    facts = Run(tmp_path / "new").facts["split"]
+    assert [facts[part] for part in splits.PARTS] == [12, 4, 8]  # those judged, not all that were dealt out
+    assert len(splits.read(tmp_path / "new" / "split.csv").parts) == 48
 
 
 def test_clips_without_words_or_speaker_are_left_out_with_a_warning(
@@ -437,7 +439,7 @@ def test_clips_without_words_or_speaker_are_left_out_with_a_warning(
     )
     kept = usable(silent)
     assert {clip.id for clip in corpus.clips} - {clip.id for clip in kept} == {*gaps, "cat-sad-0"}
-    assert "5 clips have no transcript or no speaker and are left out" in caplog.text
+    assert "5 of 48 clips left out: no transcript or no speaker" in caplog.text
 
 
 def test_a_complete_corpus_is_used_whole_without_a_warning(corpus: Manifest, caplog: pytest.LogCaptureFixture) -> None:
@@ -523,6 +525,51 @@ def test_every_split_can_be_asked_for_and_says_its_name(
 ) -> None:
     heard_by(read_recipe(recipe_toml, [override]), corpus, tmp_path / "new", monkeypatch)
     assert Run(tmp_path / "new").facts["split"]["name"] == name
+
+
+def described(manifest: Manifest) -> Manifest:
+    """The corpus with a column of its own: each sentence is read or made up."""
+    clips = (replace(c, extra={"manner": "read" if c.id.endswith("0") else "made up"}) for c in manifest.clips)
+    return replace(manifest, clips=tuple(clips))
+
+
+@pytest.mark.parametrize(
+    ("only", "kept"),
+    [
+        ({"sex": "female"}, lambda c: c.speaker in ("ann", "bea", "cat")),
+        ({"manner": "read"}, lambda c: c.transcript == "Go home."),
+        ({"manner": "made up", "sex": "male"}, lambda c: c.transcript == "Call me!" and c.speaker > "cat"),
+    ],
+    ids=str,
+)
+def test_only_the_clips_with_some_values_may_count(
+    recipe_toml: Path,
+    corpus: Manifest,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    only: dict[str, str],
+    kept: Callable[[Clip], bool],
+) -> None:
+    """IEMOCAP's figures are of its improvised turns, which a column of its own tells."""
+    recipe = read_recipe(recipe_toml, [f'corpus.only.{column}="{value}"' for column, value in only.items()])
+    assert recipe.corpus.only == only
+    expected = {clip.id for clip in corpus.clips if kept(clip)}
+    heard_by(recipe, described(corpus), tmp_path / "new", monkeypatch)
+    prepared = reopen(tmp_path / "new")
+    assert {clip.id for speech in prepared.speech.values() for clip in speech.clips} == expected
+    assert prepared.run.facts["corpus"]["clips"] == len(expected)
+    assert {clip.id for clip in manifests.read(tmp_path / "new" / "manifest.csv").clips} == expected
+
+
+@pytest.mark.parametrize("only", ['manner="sung"', 'sex="f"', 'mood="read"'])
+def test_values_that_no_clip_has_are_refused_before_anything_is_written(
+    recipe_toml: Path, corpus: Manifest, tmp_path: Path, only: str
+) -> None:
+    column, value = only.replace('"', "").split("=")
+    message = rf"no clip of 'tones' has {{'{column}': '{value}'}}\. See its columns with `aclipse corpus check`"
+    with pytest.raises(CorpusError, match=message):
+        train(read_recipe(recipe_toml, [f"corpus.only.{only}"]), described(corpus), tmp_path / "new")
+    assert not (tmp_path / "new").exists()
 
 
 def test_an_emotion_that_is_not_asked_for_need_not_be_in_every_part(

@@ -208,7 +208,8 @@ def guides_of(hook: Callable[[], None] = lambda: None) -> Guides:
 
 def trainer_of(guides: Guides | None = None, seed: int = 0, **changes: object) -> Trainer:
     chosen = BASE.model_copy(update=changes)
-    return Trainer(chosen, guides or guides_of(), corpus(12, 1), corpus(6, 2), seed)
+    speech = {"train": corpus(12, 1), "validation": corpus(6, 2), "test": corpus(8, 3)}
+    return Trainer(chosen, guides or guides_of(), speech, seed)
 
 
 def weights(folder: Path, **changes: object) -> dict[str, Tensor]:
@@ -251,6 +252,22 @@ def test_stage_two_leaves_so_bit_identical_and_tunes_er(base: tuple[Path, dict[s
         for after in (second[f"network.so.{name}"], second[f"best.so.{name}"], base[1][f"so.{name}"]):
             assert torch.equal(after, first[f"best.so.{name}"]), name
     assert not torch.equal(second["network.er.head.weight"], first["best.er.head.weight"])
+
+
+@pytest.mark.parametrize(("tuned", "frozen"), [("er", "so"), ("so", "er")])
+def test_stage_two_tunes_the_module_asked_for_and_the_other_not_at_all(tmp_path: Path, tuned: str, frozen: str) -> None:
+    """Even where the last epoch is not the best: the states of both stages are compared, not only the result."""
+    result = weights(tmp_path, tuned=tuned)
+    first, _ = checkpoint.load(tmp_path / "stage-1" / "checkpoint.safetensors")
+    second, _ = checkpoint.load(tmp_path / "stage-2" / "checkpoint.safetensors")
+    names = [name.removeprefix(f"best.{frozen}.") for name in first if name.startswith(f"best.{frozen}.")]
+    assert len(names) > 5
+    for name in names:
+        for after in (second[f"network.{frozen}.{name}"], second[f"best.{frozen}.{name}"], result[f"{frozen}.{name}"]):
+            assert torch.equal(after, first[f"best.{frozen}.{name}"]), name
+    assert not torch.equal(second[f"network.{tuned}.head.weight"], first[f"best.{tuned}.head.weight"])
+    states = [name for name in second if name.startswith("optimizer.")]
+    assert len(states) == 3 * len(list(trainer_of().network.so.parameters()))  # Adam's, of the tuned weights alone
 
 
 def test_both_stages_start_where_they_should(base: tuple[Path, dict[str, Tensor]]) -> None:
@@ -329,16 +346,61 @@ def test_the_floor_is_clean_accuracy_less_what_may_be_lost(tmp_path: Path, monke
     floors: list[float] = []
     monkeypatch.setattr(method, "choose", lambda row, floor: floors.append(floor) or -len(floors))
     trainer = trainer_of(stage_one_drop=0.5, floor_drop=0.25)
-    clean = trainer.measure(lambda waves, lengths: waves)
+    clean = trainer.measure(lambda waves, lengths: waves, "validation")
     assert clean["accuracy"] == clean["uar"] == 1.0 and clean["snr_db"] > 60
     trainer.run(tmp_path)
     assert floors == [0.5, 0.5, 0.75, 0.75]
 
 
+@pytest.mark.parametrize(
+    ("changes", "chosen", "met"),
+    [
+        ({}, 2, True),  # 5 points below the clean 100 %
+        ({"floor": 0.95}, 2, True),
+        ({"floor": 0.5}, 3, True),
+        ({"floor": 0.0}, 4, True),  # whatever is left of emotion will do
+        ({"floor": 0.0, "floor_drop": 0.0}, 4, True),
+        ({"floor": 1.0}, 1, False),  # the nearest
+    ],
+    ids=str,
+)
+def test_the_most_obfuscating_epoch_above_the_floor_is_chosen(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture,
+    changes: dict, chosen: int, met: bool,
+) -> None:  # fmt: skip
+    clean, stage_one = {"accuracy": 1.0, "wer": 0.0}, {"accuracy": 1.0, "wer": 0.1}
+    stage_two = [{"accuracy": a, "wer": w} for a, w in ((0.96, 0.2), (0.95, 0.3), (0.5, 0.6), (0.0, 0.9))]
+    rows = iter([clean, stage_one, *stage_two])
+    monkeypatch.setattr(Trainer, "measure", lambda self, network, part: next(rows))
+    weights(tmp_path, epochs=5, stage_one_epochs=1, subset=4, **changes)
+    assert [row["chosen"] for row in rows_of(tmp_path)].index("1") == chosen
+    assert ("the nearest is taken" in caplog.text) is not met
+
+
+def test_the_test_part_may_be_watched_and_decides_nothing(tmp_path: Path, base: tuple[Path, dict[str, Tensor]]) -> None:
+    trainer = trainer_of(watch_test=True)
+    network = trainer.run(tmp_path).network
+    assert equal(network.state_dict(), base[1])
+    rows, plain = rows_of(tmp_path), rows_of(base[0])
+    extra = ["test_accuracy", "test_uar", "test_wer", "test_snr_db"]
+    assert [name for name in rows[0] if name not in plain[0]] == extra
+    assert [{name: row[name] for name in plain[0]} for row in rows] == plain
+    (chosen,) = [row for row in rows if row["chosen"] == "1"]
+    for name, value in trainer.measure(network, "test").items():
+        assert float(chosen[f"test_{name}"]) == pytest.approx(value, rel=1e-6)
+    assert chosen["test_snr_db"] != chosen["snr_db"]
+
+
+def test_a_test_part_that_nobody_watches_is_not_looked_at(tmp_path: Path) -> None:
+    trainer = trainer_of()
+    trainer.speech = {part: speech for part, speech in trainer.speech.items() if part != "test"}
+    trainer.run(tmp_path)
+
+
 def test_measures_of_a_known_change() -> None:
-    halved = trainer_of().measure(lambda waves, lengths: 0.5 * waves)
+    halved = trainer_of().measure(lambda waves, lengths: 0.5 * waves, "validation")
     assert halved["snr_db"] == pytest.approx(20 * math.log10(2), abs=1e-3)
-    deaf = trainer_of().measure(lambda waves, lengths: -waves + waves.roll(1, 1))
+    deaf = trainer_of().measure(lambda waves, lengths: -waves + waves.roll(1, 1), "validation")
     assert deaf["accuracy"] == 0.5  # everything sounds bright now
 
 
@@ -393,6 +455,8 @@ def test_the_sign_of_lambda_one_does_not_matter_its_size_does(
         ("stage_two_rate", 1e-2),
         ("batch_size", 2),
         ("subset", 4),
+        ("precision", "bf16"),
+        ("tuned", "so"),
     ],
 )
 def test_every_option_of_training_counts(
@@ -432,6 +496,13 @@ def test_every_epoch_has_an_order_of_its_own(tmp_path: Path, monkeypatch: pytest
     assert len(set(seeds)) == len(seeds) == BASE.epochs
 
 
+def test_both_stages_can_be_followed_in_tensorboard(tmp_path: Path, base: tuple[Path, dict[str, Tensor]]) -> None:
+    pytest.importorskip("tensorboard")
+    assert equal(weights(tmp_path, tracker="tensorboard"), base[1])
+    followed = {path.relative_to(tmp_path).parts[0] for path in tmp_path.rglob("events.out.tfevents.*")}
+    assert followed == {"stage-1", "stage-2"}
+
+
 def test_a_training_moves_what_it_should(tmp_path: Path) -> None:
     """Stage 1 makes words harder to read for the frozen reader than they were."""
     trainer_of(epochs=9, stage_one_epochs=8, stage_one_rate=1e-2, lambda_one=0.1).run(tmp_path)
@@ -458,6 +529,10 @@ def test_stage_two_needs_an_epoch() -> None:
         {"subset": 0},
         {"redraw": 0},
         {"floor_drop": -0.1},
+        {"floor": 1.1},
+        {"floor": -0.1},
+        {"tuned": "both"},
+        {"precision": "half"},
         {"epoch": 3},
     ],
     ids=str,

@@ -61,6 +61,13 @@ def test_the_plane_fills_frozen_marks_and_hollows_retrained_ones(scores):
     assert any(list(line.get_ydata()) == [0.25, 0.25] for line in axes.lines)  # guessing
 
 
+def test_frozen_and_retrained_are_both_seen_where_they_agree(scores):
+    same = [replace(s, knowledge=kind) for s in scores if s.knowledge == "frozen" for kind in ("frozen", "retrained")]
+    marks = [line for line in plane_figure(same).axes[0].lines if line.get_marker() == "o"]
+    filled, hollow = sorted(marks, key=lambda line: line.get_markerfacecolor() == "white")
+    assert filled.get_zorder() > hollow.get_zorder() and filled.get_markersize() < hollow.get_markersize()
+
+
 def test_every_subject_is_labelled_once_within_the_plane(scores):
     names = ["a$x_1$", "b", "c", "d", "e"]  # "$" must not start a formula
     crowd = [replace(s, subject=f"{name}") for name in names for s in scores if s.subject == "cascade"]
@@ -74,6 +81,19 @@ def test_every_subject_is_labelled_once_within_the_plane(scores):
         assert box.x1 <= axes.bbox.x1
 
 
+@pytest.mark.parametrize("above", [-0.03, -0.02, -0.01, 0.0, 0.01, 0.02, 0.03])
+def test_no_label_touches_the_guessing_line(above):
+    values = {"identity": (0.06, 0.70), "cascade": (0.5, 0.25 + above), "b": (0.9, 0.25 - above), "silence": (1, 0.25)}
+    marks = [
+        score(name, metric, "frozen", at[i]) for name, at in values.items() for i, metric in enumerate(("wer", "uar"))
+    ]
+    axes = plane_figure(marks, 0.25).axes[0]
+    _, line = axes.transData.transform((0, 0.25))
+    boxes = [text.get_window_extent() for text in axes.texts if text.get_text() in values]
+    assert len(boxes) == 4
+    assert all(box.y0 > line or box.y1 < line for box in boxes)
+
+
 def test_training_marks_the_stage_border_and_the_chosen_epoch(make_run):
     figure = training_figure(read_run(make_run()).history["cascade"])
     upper = figure.axes[0]
@@ -84,6 +104,18 @@ def test_training_marks_the_stage_border_and_the_chosen_epoch(make_run):
     assert (ring.get_xdata()[0], ring.get_ydata()[0]) == (3, 0.8)
     assert "chosen: epoch 3" in [text.get_text() for text in upper.texts]
     assert len(figure.axes) == 4  # readings, both losses, SNR
+
+
+def test_accuracy_does_not_hide_an_equal_recall():
+    upper = training_figure([{"epoch": i, "uar": 0.5, "accuracy": 0.5} for i in range(2)]).axes[0]
+    assert [line.get_linestyle() for line in upper.lines] == ["-", "--"]
+
+
+@pytest.mark.parametrize(("chosen", "side"), [(9, "left"), (12, "left"), (13, "right"), (16, "right")])
+def test_the_chosen_epoch_is_named_beside_its_line_where_there_is_room(chosen, side):
+    rows = [{"epoch": i, "wer": 0.5, "stage": 1 + i // 8, "chosen": float(i + 1 == chosen)} for i in range(16)]
+    (note,) = [text for text in training_figure(rows).axes[0].texts if text.get_text() == f"chosen: epoch {chosen}"]
+    assert note.get_horizontalalignment() == side
 
 
 def test_training_without_losses_or_stages():

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import base64
 import io
+import json
 import re
 import shutil
 import subprocess
@@ -15,7 +16,7 @@ import soundfile
 from toy_run import tone, write_run
 
 from aclipse.errors import RunError
-from aclipse.report import html, listening, write_report
+from aclipse.report import html, listening, plates, sections, write_report
 from aclipse.report.folder import read_run
 
 NASTY = 'v"<script>alert(1)</script>&$x$'
@@ -97,8 +98,8 @@ def test_pictures_and_tables_can_be_read_aloud(page):
 def test_the_page_tells_what_was_found(page):
     title = re.search(r"<h1>(.*?)</h1>", page)[1]
     assert title == (
-        "What was said is hidden from the recogniser it was trained against, but not hidden from listeners retrained "
-        "on protected speech. Emotion is kept for every listener tried."
+        "What was said is not hidden from listeners retrained on protected speech, but hidden from the recogniser it "
+        "was trained against. Emotion is kept for every listener tried."
     )
     assert re.findall(r'<span class="chip ([\w-]+)">', page) == ["hidden", "not-hidden", "not-hidden", "kept", "kept"]
     assert '<mark title="said: nine">night</mark>' in page
@@ -198,18 +199,6 @@ def test_long_recordings_make_room(make_run, monkeypatch):
     assert listening.clips(run).count("<article") == 1  # one clip is always there
 
 
-def test_a_recording_is_found_by_its_tidied_name(make_run):
-    folder = make_run()
-    clips = folder / "audit" / "clips.csv"
-    clips.write_text(clips.read_text(encoding="utf-8").replace("c0", "a/c0"), encoding="utf-8")
-    heard = listening.heard(read_run(folder), "a_c0")
-    assert [(title, words.prediction) for title, words, _ in heard] == [
-        ("original → frozen", "Call me at nine"),
-        ("protected → frozen", "tall tree"),
-        ("protected → retrained", "call me at night"),
-    ]
-
-
 def test_listing_tables_loads_nothing_heavy():
     code = "import sys, aclipse.report; print({'numpy', 'torch', 'matplotlib', 'soundfile'} & set(sys.modules))"
     assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout == "set()\n"
@@ -221,3 +210,31 @@ def test_an_interrupted_report_leaves_the_old_page(run, monkeypatch):
     with pytest.raises(ZeroDivisionError):
         write_report(run)
     assert (run / "report" / "index.html").read_bytes() == old
+
+
+def test_a_clip_is_found_by_its_id_whatever_its_file_may_be_called(make_run):
+    folder = make_run(clip="a_{}")
+    table = folder / "audit" / "clips.csv"
+    table.write_text(table.read_text("utf-8").replace("a_", "a/"), "utf-8")
+    for path in (folder / "audit" / "listen").rglob("*.wav"):
+        path.rename(path.with_name(path.name.replace("_", "%2F")))
+    page = write_report(folder).read_text("utf-8")
+    assert "speaker s0, a/0</small>" in page and page.count("in 4</td>") == 6  # errors of three listeners, two clips
+    assert (folder / "report" / "figures" / "spectrogram-a%2F0.png").exists()
+
+
+def test_the_emotions_named_are_those_judged(make_run):
+    folder = make_run()
+    about = json.loads((folder / "run.json").read_text("utf-8"))
+    about["corpus"]["emotions"] = ["happy", "sad", "fearful"]
+    about["recipe"]["corpus"] = {"emotions": ["happy", "sad"]}
+    (folder / "run.json").write_text(json.dumps(about), "utf-8")
+    assert " · emotions: happy, sad (of 3) · " in write_report(folder).read_text("utf-8")
+
+
+@pytest.mark.parametrize(("named", "order"), [(["sad", "happy"], ["sad", "happy"]), (["sad"], ["sad", "happy"])])
+def test_recalls_come_in_the_corpus_s_order_as_in_the_confusion_matrix(make_run, named, order):
+    run = read_run(make_run())
+    run.about["corpus"]["emotions"] = named
+    assert re.findall(r"<th[^>]*>(sad|happy)\b", sections.recalls(run)) == order
+    assert f"original: {order[0]} 100 %, {order[1]} 100 %" in plates.confusions(run)

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 
 import pytest
@@ -26,13 +27,13 @@ def audit(**values: float) -> list:
     [
         (
             {"wer_frozen": 0.9, "wer_retrained": 0.15, "uar_frozen": 0.68},
-            "What was said is hidden from the recogniser it was trained against, but not hidden from a recogniser "
-            "retrained on protected speech. Emotion is kept for the emotion recogniser it was trained with.",
+            "What was said is not hidden from a recogniser retrained on protected speech, but hidden from the "
+            "recogniser it was trained against. Emotion is kept for the emotion recogniser it was trained with.",
         ),
         (
             {"wer_frozen": 0.71, "wer_retrained": 0.15, "uar_frozen": 0.68, "uar_retrained": 0.69},
-            "What was said is harder to make out for the recogniser it was trained against, but not hidden from a "
-            "recogniser retrained on protected speech. Emotion is kept for every listener tried.",
+            "What was said is not hidden from a recogniser retrained on protected speech, but harder to make out for "
+            "the recogniser it was trained against. Emotion is kept for every listener tried.",
         ),
         (
             {"wer_frozen": 0.9, "wer_retrained": 0.9, "sentence_accuracy_retrained": 0.09, "uar_frozen": 0.5},
@@ -46,12 +47,26 @@ def audit(**values: float) -> list:
         ),
         (
             {"wer_frozen": 0.9, "wer_retrained": 0.9, "sentence_accuracy_retrained": 0.95},
-            "What was said is hidden from the recogniser it was trained against, but not hidden from a sentence "
-            "classifier retrained on protected speech. Emotion was not measured.",
+            "What was said is not hidden from a sentence classifier retrained on protected speech, but hidden from a "
+            "recogniser retrained on protected speech and the recogniser it was trained against. Emotion was not "
+            "measured.",
         ),
         (
             {"uar_frozen": 0.68},
             "What was said was not measured. Emotion is kept for the emotion recogniser it was trained with.",
+        ),
+        (  # CREMA-D: the two frozen listeners differ
+            {"wer_frozen": 0.98, "wer_retrained": 0.29, "sentence_accuracy_frozen": 0.18}
+            | {"sentence_accuracy_retrained": 0.84, "uar_frozen": 0.59, "uar_retrained": 0.65},
+            "What was said is not hidden from listeners retrained on protected speech, harder to make out for a "
+            "sentence classifier that only knows clean speech, but hidden from the recogniser it was trained against. "
+            "Emotion is kept for an emotion recogniser retrained on protected speech, but harder to read for the "
+            "emotion recogniser it was trained with.",
+        ),
+        (  # the attacker that counts comes first even where it fares worse
+            {"wer_frozen": 0.1, "wer_retrained": 0.9},
+            "What was said is hidden from a recogniser retrained on protected speech, but not hidden from the "
+            "recogniser it was trained against. Emotion was not measured.",
         ),
     ],
 )
@@ -64,8 +79,10 @@ def test_headline_names_no_single_recogniser_where_there_are_several():
     scores += [replace(s, judge="wav2vec2") for s in scores]
     assert headline(scores, {}).startswith("What was said is hidden from listeners that only know clean speech.")
     scores[2] = replace(scores[2], value=0.1, low=0.07, high=0.13)
-    expected = "What was said is not hidden from a recogniser that only knows clean speech (wav2vec2)."
-    assert headline(scores, {}).startswith(expected)
+    assert headline(scores, {}).startswith(
+        "What was said is not hidden from a recogniser that only knows clean speech (wav2vec2), but hidden from a "
+        "recogniser that only knows clean speech (compact-words)."
+    )
 
 
 def test_headline_without_a_clean_reference_claims_nothing():
@@ -74,12 +91,33 @@ def test_headline_without_a_clean_reference_claims_nothing():
     assert text.endswith("Emotion is not shown to be kept for the emotion recogniser it was trained with.")
 
 
+def test_headline_makes_no_turn_between_two_failures():
+    deaf = [replace(s, value=0.6, low=0.55, high=0.65) for s in audit(wer_retrained=0.9)]
+    assert headline(audit(sentence_accuracy_retrained=0.95) + deaf, CHANCE).startswith(
+        "What was said is not hidden from a sentence classifier retrained on protected speech, and not shown to be "
+        "hidden from a recogniser retrained on protected speech."
+    )
+
+
 def test_headline_of_silence():
     quiet = [score("cascade", "level_db", "none", -60.0), score("identity", "level_db", "none", 0.0)]
     assert "all but silent" in headline(audit(wer_frozen=1.0) + quiet, {})
     assert headline([score("identity", "wer", "frozen", 0.1)], {}) == (
         "No listener was asked what it hears in protected speech."
     )
+
+
+@settings(deadline=None)
+@given(st.lists(st.floats(0, 1.3), min_size=6, max_size=6))
+def test_the_headline_tells_every_verdict_and_begins_with_that_of_a_retrained_listener(values):
+    names = [f"{metric}_{kind}" for metric in ("wer", "sentence_accuracy", "uar") for kind in ("frozen", "retrained")]
+    scores = audit(**dict(zip(names, values, strict=True)))
+    content, emotion = headline(scores, CHANCE).split(". ")
+    for text, own in ((content, lambda f: f.topic != "emotion"), (emotion, lambda f: f.topic == "emotion")):
+        found = [finding for finding in findings(scores, CHANCE) if own(finding)]
+        claims = re.split(r", (?:but |and )?(?=not |hidden|harder|kept|lost)", re.sub(r"^.*? is ", "", text))
+        assert len(claims) == len({finding.verdict for finding in found})
+        assert "retrained on protected speech" in claims[0] or "listener tried" in claims[0]
 
 
 @settings(deadline=None)

@@ -15,6 +15,7 @@ from torch import Tensor
 from aclipse.audio.signal import mask_of
 from aclipse.contracts import Clip, Wave
 from aclipse.errors import AudioError
+from aclipse.training import processes
 from aclipse.training.batches import Speech, read_all
 
 
@@ -75,6 +76,21 @@ def test_shuffling_differs_between_seeds_and_sorts_within_pools() -> None:
 def test_readings_come_in_the_clips_order_for_any_size(lengths: list[int], size: int) -> None:
     expected = [str((index + 1) * length) for index, length in enumerate(lengths)]
     assert read_all(Summer(), speech_of(lengths), size) == expected
+
+
+def test_readings_dealt_out_to_several_processes_come_in_the_clips_order(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As if three processes had each read their share; tests/training/test_processes.py has real ones."""
+    lengths = np.random.default_rng(1).integers(1, 60, 31).tolist()
+    speech = speech_of(lengths)
+    dealt: list[list[tuple[int, str]]] = []
+    for index in range(3):
+        with monkeypatch.context() as patch:
+            patch.setattr(processes, "share", lambda items, index=index: items[index::3])
+            patch.setattr(processes, "together", lambda rows: dealt.append(rows) or rows)
+            read_all(Summer(), speech, 4)
+    assert [len(rows) for rows in dealt] == [12, 11, 8]  # eight batches, the last of three clips
+    monkeypatch.setattr(processes, "together", lambda rows: [row for part in dealt for row in part])
+    assert read_all(Summer(), speech, 4) == [str((index + 1) * length) for index, length in enumerate(lengths)]
 
 
 def test_a_batch_is_padded_and_keeps_its_clips() -> None:

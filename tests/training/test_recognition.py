@@ -13,8 +13,7 @@ from aclipse.contracts import Clip
 from aclipse.metrics.classification import accuracy
 from aclipse.models.compact import ClipClassifier
 from aclipse.training.batches import Speech, read_all
-from aclipse.training.loop import LoopSettings
-from aclipse.training.recognition import Task, new_recognizer, train_recognizer
+from aclipse.training.recognition import RecognizerLoop, Task, new_recognizer, train_recognizer
 
 BRIGHTNESS = Task(
     name="brightness",
@@ -25,7 +24,7 @@ BRIGHTNESS = Task(
     marks=lambda truth, read: {"brightness": (float(truth == read), 1.0)},
     score=accuracy,
 )
-LOOP = LoopSettings(epochs=6, batch_size=4, learning_rate=1e-2)
+LOOP = RecognizerLoop(epochs=6, batch_size=4, learning_rate=1e-2)
 
 
 def noises(count: int, seed: int) -> Speech:
@@ -88,3 +87,19 @@ def test_the_best_epoch_on_validation_is_kept(tmp_path: Path) -> None:
         rows = list(csv.DictReader(file))
     assert [float(row["validation"]) for row in rows] == scores
     assert list(rows[0]) == ["epoch", "loss", "validation", "seconds"]
+
+
+def test_training_speech_is_varied_unless_that_is_switched_off(tmp_path: Path) -> None:
+    train, validation = BRIGHTNESS.clips(noises(17, 1)), BRIGHTNESS.clips(noises(9, 2))
+    heard: dict[bool, list[np.ndarray]] = {True: [], False: []}
+    for augment, waves in heard.items():
+        network = new_recognizer(BRIGHTNESS, train, 0)
+        hear = network.loss
+        network.loss = lambda batch, *rest, hear=hear, waves=waves: (waves.extend(batch.numpy()), hear(batch, *rest))[1]
+        settings = LOOP.model_copy(update={"epochs": 2, "augment": augment})
+        train_recognizer(BRIGHTNESS, network, (train, validation), settings, tmp_path / str(augment), 0)
+    recorded = {train.wave(index).tobytes() for index in range(len(train))}
+    length = max(len(train.wave(index)) for index in range(len(train)))
+    assert {np.trim_zeros(wave, "b").tobytes() for wave in heard[False]} == recorded
+    assert not {np.trim_zeros(wave, "b").tobytes() for wave in heard[True]} & recorded
+    assert max(map(len, heard[True])) > length  # slower, so longer

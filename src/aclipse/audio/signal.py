@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import torch
 from torch import Tensor
 
@@ -22,16 +24,32 @@ def running_mean(values: Tensor, mask: Tensor, width: int) -> Tensor:
     ``values`` is ``(batch, channels, time)``, ``mask`` ``(batch, time)``; where a recording is no longer than half
     of ``width`` this is its plain mean. Sums run in float64, so a piece of a recording gives what the whole gives.
     """
-    half = width // 2
-    weight = mask[:, None].double()
+    return _RunningMean.apply(values, mask[:, None], width // 2)
 
-    def window_sum(x: Tensor) -> Tensor:
-        total = torch.nn.functional.pad(x.cumsum(-1), (half + 1, 0))
-        ahead = torch.nn.functional.pad(total, (0, half), mode="replicate")
-        return ahead[..., 2 * half + 1 :] - ahead[..., : x.shape[-1]]
 
-    count = window_sum(weight).clamp(min=1.0)
-    return (window_sum(values.double() * weight) / count).to(values.dtype)
+class _RunningMean(torch.autograd.Function):
+    """``diag(1 / count) · W · diag(mask)``; as W is symmetric, the gradient costs what the mean costs."""
+
+    @staticmethod
+    def forward(ctx: Any, values: Tensor, mask: Tensor, half: int) -> Tensor:
+        count = _window_sum(mask, half).clamp(min=1.0)
+        ctx.save_for_backward(mask, count)
+        ctx.half = half
+        return (_window_sum(values * mask, half) / count).to(values.dtype)
+
+    @staticmethod
+    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, None, None]:  # type: ignore[override]
+        mask, count = ctx.saved_tensors
+        return _window_sum(grad / count, ctx.half).to(grad.dtype) * mask, None, None
+
+
+def _window_sum(x: Tensor, half: int) -> Tensor:
+    """Sum over the ``half`` positions to either side of each, and itself, in float64."""
+    total, size = x.cumsum(-1, dtype=torch.float64), x.shape[-1]
+    half = min(half, size)
+    found = torch.cat([total[..., half:], total[..., -1:].expand(*x.shape[:-1], half)], -1)
+    found[..., half + 1 :] -= total[..., : max(size - half - 1, 0)]
+    return found
 
 
 def pad_stack(waves: list[Tensor]) -> tuple[Tensor, Tensor]:

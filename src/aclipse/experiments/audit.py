@@ -16,12 +16,11 @@ import numpy as np
 
 from aclipse.atomic import write_table, write_text
 from aclipse.attackers.content import SENTENCE, closed_set
-from aclipse.attackers.words import WORDS
 from aclipse.audio import files
 from aclipse.contracts import Clip, Protection, Wave
 from aclipse.corpora.manifest import Manifest
-from aclipse.errors import CorpusError, MissingExtra
-from aclipse.evaluators.emotion import EMOTION
+from aclipse.errors import CorpusError, MissingExtra, RunError
+from aclipse.experiments import guides
 from aclipse.experiments import run as runs
 from aclipse.experiments.recipe import Recipe
 from aclipse.experiments.recorded import Recorded
@@ -31,7 +30,7 @@ from aclipse.protections.baselines import WhiteNoise
 from aclipse.records import file_hash
 from aclipse.registry import PROTECTIONS, load
 from aclipse.seeds import derive
-from aclipse.training import checkpoint
+from aclipse.training import checkpoint, processes
 from aclipse.training.batches import Speech, read_all
 from aclipse.training.recognition import Task, new_recognizer, train_recognizer
 
@@ -40,6 +39,7 @@ log = logging.getLogger(__name__)
 SILENT_DB = -120.0  # stands for a level of nothing at all, whose logarithm no mean could take
 
 Releaser = Callable[[Wave, Clip], Wave]  # what leaves the device for a clip
+Measure = Callable[[Wave, Wave], float]  # what became of a recording, in a number
 
 
 class Audit:
@@ -47,6 +47,8 @@ class Audit:
 
     def __init__(self, prepared: runs.Prepared, judged: str) -> None:
         """Start or go on with an audit; attackers trained on anything but ``judged``, a fingerprint, are dropped."""
+        if processes.count() > 1:
+            raise RunError("an audit runs in one process. Start it without `accelerate launch`.")
         self.settings, self.seed = prepared.recipe.audit, prepared.recipe.seed
         self.speech, self.folder = prepared.speech, prepared.run.folder / "audit"
         state = json.dumps({"judged": judged, "settings": self.settings.model_dump(mode="json")})
@@ -55,7 +57,8 @@ class Audit:
             shutil.rmtree(self.folder, ignore_errors=True)
             write_text(marker, state)
         self.split = f"{prepared.split.name} [{prepared.split.hash}]"
-        self.frozen: dict[Task, Any] = {EMOTION: prepared.guides.emotion, WORDS: prepared.guides.words}
+        self.measures = available_measures()
+        self.frozen: dict[Task, Any] = guides.judging(prepared.guides, prepared.recipe.evaluators)
         if closed_set(self.speech["train"].clips):
             self.frozen[SENTENCE] = self._train_sentence()
 
@@ -116,8 +119,8 @@ class Audit:
 
     def _quality(self, released: Speech) -> tuple[list[Clip], list[dict[str, float]]]:
         picked = spread(self.speech["test"].clips, self.settings.quality_clips)
-        pairs = [(self.speech["test"].wave(i), released.wave(i)) for i in picked]
-        return [released.clips[i] for i in picked], measure(pairs)
+        rows = [measure(self.measures, self.speech["test"].wave(i), released.wave(i)) for i in picked]
+        return [released.clips[i] for i in picked], rows
 
     def _chance(self) -> dict[str, float]:
         clips = self.speech["test"].clips
@@ -129,8 +132,7 @@ class Audit:
 
     def _keep_audio(self, name: str, speech: Speech) -> None:
         for index in spread(speech.clips, self.settings.listen):
-            stem = re.sub(r"[/\\]", "_", speech.clips[index].id)
-            path = self.folder / "listen" / name / f"{stem}.wav"
+            path = self.folder / "listen" / name / f"{file_stem(speech.clips[index].id)}.wav"
             path.parent.mkdir(parents=True, exist_ok=True)
             files.write(path, speech.wave(index))
 
@@ -160,16 +162,17 @@ def audit_folders(
     name = Path(protected).resolve().name
     if name in (*PROTECTIONS, "original"):
         raise CorpusError(f"{protected} is named like a row of the table, {name!r}. Rename the folder.")
-    clips = runs.usable(manifest.only(recipe.corpus.emotions))
+    judged = runs.chosen(manifest, recipe.corpus.only).only(recipe.corpus.emotions)
+    clips = [clip for clip in judged.clips if runs.is_complete(clip)]
     recorded = Recorded(Path(original), Path(protected), clips)
     recorded.check_lengths(clips)
     auditor = Audit(runs.prepare(recipe, manifest, Path(output), resume=True), recorded.fingerprint)
     return auditor.judge({name: recorded, **auditor.baselines(recorded)})
 
 
-def measure(pairs: Sequence[tuple[Wave, Wave]]) -> list[dict[str, float]]:
-    """All signal measures of (original, protected) recordings; PESQ only where its package is installed."""
-    measures: dict[str, Callable[[Wave, Wave], float]] = {
+def available_measures() -> dict[str, Measure]:
+    """The signal measures to be had here: PESQ only where its package is installed."""
+    found: dict[str, Measure] = {
         "snr_db": quality.snr_db,
         "si_sdr_db": quality.si_sdr_db,
         "level_db": quality.level_change_db,
@@ -177,12 +180,26 @@ def measure(pairs: Sequence[tuple[Wave, Wave]]) -> list[dict[str, float]]:
         "pesq": quality.pesq,
     }
     try:
-        quality.pesq(*pairs[0])
+        quality.pesq(np.zeros(1, np.float32), np.zeros(1, np.float32))
     except MissingExtra as missing:
         log.warning("PESQ is left out: %s", missing)
-        del measures["pesq"]
-    rows = [{name: compute(*pair) for name, compute in measures.items()} for pair in pairs]
-    return [{**row, **{name: max(row[name], SILENT_DB) for name in ("level_db", "si_sdr_db")}} for row in rows]
+        del found["pesq"]
+    return found
+
+
+def measure(measures: dict[str, Measure], original: Wave, protected: Wave) -> dict[str, float]:
+    """What each measure says of a protected recording; levels of nothing at all are held at SILENT_DB."""
+    row = {name: compute(original, protected) for name, compute in measures.items()}
+    return {**row, **{name: max(row[name], SILENT_DB) for name in ("level_db", "si_sdr_db")}}
+
+
+def file_stem(clip: str) -> str:
+    """The name of a clip's file: its id, what no file system takes percent-encoded; `urllib.parse.unquote` undoes it.
+
+    >>> file_stem("1001_IEO_ANG_HI"), file_stem("ann/sad 50%")
+    ('1001_IEO_ANG_HI', 'ann%2Fsad 50%25')
+    """
+    return re.sub(r'[%/\\:*?"<>|\x00-\x1f]', lambda sign: f"%{ord(sign[0]):02X}", clip)
 
 
 def spread(clips: Sequence[Clip], count: int) -> list[int]:

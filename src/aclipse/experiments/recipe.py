@@ -7,18 +7,21 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Literal
 
-from pydantic import Field, ValidationError
+from pydantic import Field, ValidationError, model_validator
 
 from aclipse.contracts import Settings
 from aclipse.errors import RecipeError
 from aclipse.protections.cascade.method import CascadeSettings
-from aclipse.training.loop import LoopSettings
+from aclipse.training.recognition import RecognizerLoop
 
 
 class CorpusSettings(Settings):
     """Which clips of the corpus count."""
 
     emotions: tuple[str, ...] = Field(("neutral", "happy", "sad", "angry"), strict=False, min_length=2)
+    only: dict[str, str] = Field(
+        default_factory=dict
+    )  # a manifest's columns and the value each must have, such as scenario = "improvised"
 
 
 class SplitSettings(Settings):
@@ -30,14 +33,14 @@ class SplitSettings(Settings):
     validation: float = Field(0.125, gt=0, lt=1)
 
 
-class EmotionLoop(LoopSettings):
+class EmotionLoop(RecognizerLoop):
     """From random weights."""
 
     epochs: int = Field(30, ge=1)
     learning_rate: float = Field(1.5e-3, gt=0)
 
 
-class WordsLoop(LoopSettings):
+class WordsLoop(RecognizerLoop):
     """From random weights."""
 
     epochs: int = Field(14, ge=1)
@@ -45,14 +48,14 @@ class WordsLoop(LoopSettings):
     learning_rate: float = Field(1.5e-3, gt=0)
 
 
-class RetrainLoop(LoopSettings):
+class RetrainLoop(RecognizerLoop):
     """From the weights of a recogniser of clean speech."""
 
     epochs: int = Field(5, ge=1)
     learning_rate: float = Field(5e-4, gt=0)
 
 
-class SentenceLoop(LoopSettings):
+class SentenceLoop(RecognizerLoop):
     """From random weights, and again from those."""
 
     epochs: int = Field(8, ge=1)
@@ -61,9 +64,19 @@ class SentenceLoop(LoopSettings):
 class EvaluatorSettings(Settings):
     """The frozen recognisers."""
 
-    source: str = "train"  # train them; "built-in": those of the package; or the folder of another run
+    source: str = "train"  # train them; "built-in": those of the package; or a folder with emotion/ and words/ in it
+    backbone: str = "compact"  # from random weights; or a wav2vec 2.0, HuBERT or WavLM checkpoint: hub id or folder
+    freeze_front_end: bool = True  # of a backbone: its convolutions stay as pretrained, and both recognisers share them
+    shared_encoder: bool = False  # of a backbone: one encoder with two heads, trained by the settings under `emotion`
+    shared_weight: float = Field(0.1, gt=0)  # of CTC beside cross-entropy, for the shared encoder
     emotion: EmotionLoop = EmotionLoop()
     words: WordsLoop = WordsLoop()
+
+    @model_validator(mode="after")
+    def _two_heads_need_a_backbone(self) -> EvaluatorSettings:
+        if self.shared_encoder and self.backbone == "compact":
+            raise ValueError("shared_encoder needs a backbone; the compact recognisers have nothing to share")
+        return self
 
 
 class AuditSettings(Settings):

@@ -6,7 +6,6 @@ import json
 import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
-from importlib.resources import as_file, files
 from pathlib import Path
 from typing import Any
 
@@ -19,19 +18,16 @@ from aclipse.corpora import manifest as manifests
 from aclipse.corpora import splits
 from aclipse.corpora.manifest import Manifest
 from aclipse.errors import CorpusError, RecipeError, RunError
-from aclipse.evaluators.emotion import EMOTION
+from aclipse.experiments import guides
 from aclipse.experiments.recipe import Recipe, parse_recipe
-from aclipse.models.compact import CharacterRecognizer, ClipClassifier
 from aclipse.protections.cascade.method import Cascade, Trainer
 from aclipse.records import Run, environment, file_hash, now
-from aclipse.training import checkpoint
+from aclipse.training import processes
 from aclipse.training.batches import Speech
-from aclipse.training.loop import LoopSettings
-from aclipse.training.recognition import Task, new_recognizer, train_recognizer
 
 log = logging.getLogger(__name__)
 
-KINDS = {"emotion": ClipClassifier, "words": CharacterRecognizer}
+RECOGNISERS = ("emotion", "words")
 
 
 @dataclass(frozen=True)
@@ -50,18 +46,22 @@ def prepare(recipe: Recipe, manifest: Manifest, folder: Path, resume: bool = Fal
 
     Raises RunError if the folder holds a run and ``resume`` is off, or a run of other settings.
     """
-    clips, emotions = usable(manifest), recipe.corpus.emotions
+    manifest, emotions = chosen(manifest, recipe.corpus.only), recipe.corpus.emotions
+    clips = usable(manifest)
     manifest.only(emotions)  # an emotion that no clip has is an error before anything is written
     split = splits.split(clips, **recipe.split.model_dump(), seed=recipe.seed, emotions=emotions)
-    run = _open(recipe, manifest, folder, resume)
-    splits.write(split, folder / "split.csv")
-    manifests.write(manifest, folder / "manifest.csv")
-    sizes = {part: len(split.ids(part)) for part in splits.PARTS}
-    run.note(split={"name": split.name, "hash": split.hash, **sizes})
-    speech = parts(clips, split, emotions)
+    run, speech = Run(folder), parts(clips, split, emotions)
+    if processes.is_main():
+        _open(run, recipe, manifest, resume)
+        splits.write(split, folder / "split.csv")
+        manifests.write(manifest, folder / "manifest.csv")
+        judged = {part: len(speech[part]) for part in splits.PARTS}
+        run.note(split={"name": split.name, "hash": split.hash, **judged})
+    processes.wait()
     # words can be learned from every emotion, so that recogniser hears all clips of the training part
-    heard = {EMOTION: speech, WORDS: {**parts(clips, split), "validation": speech["validation"]}}
-    return Prepared(run, recipe, speech, _guides(run, recipe, heard), split)
+    emotion, words = guides.tasks(recipe.evaluators)
+    heard = {emotion: speech, words: {**parts(clips, split), "validation": speech["validation"]}}
+    return Prepared(run, recipe, speech, guides.obtain(run, recipe, heard), split)
 
 
 def train(recipe: Recipe, manifest: Manifest, folder: Path | str, resume: bool = False) -> Run:
@@ -73,9 +73,12 @@ def train(recipe: Recipe, manifest: Manifest, folder: Path | str, resume: bool =
     prepared = prepare(recipe, manifest, Path(folder), resume)
     run, speech = prepared.run, prepared.speech
     if not run.weights("cascade").exists():
-        trainer = Trainer(recipe.cascade, prepared.guides, speech["train"], speech["validation"], recipe.seed)
-        trainer.run(run.folder / "cascade").save(run.weights("cascade"))
-    run.note(weights={part: file_hash(run.weights(part)) for part in ("emotion", "words", "cascade")})
+        trainer = Trainer(recipe.cascade, prepared.guides, speech, recipe.seed)
+        cascade = trainer.run(run.folder / "cascade")
+        if processes.is_main():
+            cascade.save(run.weights("cascade"))
+    if processes.is_main():
+        run.note(weights={part: file_hash(run.weights(part)) for part in (*RECOGNISERS, "cascade")})
     return run
 
 
@@ -91,27 +94,45 @@ def reopen(folder: Path, changes: Sequence[str] = ()) -> Prepared:
     if "recipe" not in run.facts:
         raise RunError(f"{folder / 'run.json'} has no recipe. Delete the folder and train again.")
     recipe = parse_recipe(run.facts["recipe"], str(folder / "run.json"), changes)
-    unfinished = [part for part in KINDS if not run.weights(part).exists()]
+    unfinished = [part for part in RECOGNISERS if not run.weights(part).exists()]
     if unfinished:
         raise RunError(f"{folder} has no {unfinished[0]} recogniser yet. Go on with: aclipse train … --resume")
     manifest, split = manifests.read(folder / "manifest.csv"), splits.read(folder / "split.csv")
     speech = parts(usable(manifest), split, recipe.corpus.emotions)
-    return Prepared(run, recipe, speech, load_guides(run), split)
+    return Prepared(run, recipe, speech, guides.load(run), split)
+
+
+def chosen(manifest: Manifest, only: dict[str, str]) -> Manifest:
+    """The clips whose columns have the values of ``only``; raises CorpusError if there are none."""
+    kept = tuple(c for c in manifest.clips if all(_column(c, name) == value for name, value in only.items()))
+    if not kept:
+        raise CorpusError(f"no clip of {manifest.name!r} has {only}. See its columns with `aclipse corpus check`.")
+    return Manifest(manifest.name, kept)
+
+
+def _column(clip: Clip, name: str) -> str:
+    return str(getattr(clip, name, clip.extra.get(name, "")))
+
+
+def is_complete(clip: Clip) -> bool:
+    """Whether a clip has a transcript and a speaker."""
+    return bool(WORDS.target(clip) and clip.speaker)
 
 
 def usable(manifest: Manifest) -> list[Clip]:
-    """The clips with a transcript and a speaker.
+    """The clips that are complete; a warning counts the others.
 
     Raises CorpusError if there are none.
     """
-    clips = [clip for clip in manifest.clips if WORDS.target(clip) and clip.speaker]
+    clips = [clip for clip in manifest.clips if is_complete(clip)]
     if not clips:
         raise CorpusError(
             f"no clip of {manifest.name!r} has a transcript and a speaker. "
             "Add those columns to the manifest; `aclipse corpus check` shows what is missing."
         )
     if len(clips) < len(manifest.clips):
-        log.warning("%d clips have no transcript or no speaker and are left out", len(manifest.clips) - len(clips))
+        left_out, total = len(manifest.clips) - len(clips), len(manifest.clips)
+        log.warning("%d of %d clips left out: no transcript or no speaker", left_out, total)
     return clips
 
 
@@ -119,12 +140,6 @@ def parts(clips: Sequence[Clip], split: splits.Split, emotions: Sequence[str] = 
     """The recordings of each part of a split, those with one of ``emotions`` if any are given."""
     kept = [clip for clip in clips if not emotions or clip.emotion in emotions]
     return {part: Speech(split.of(kept, part)) for part in splits.PARTS}
-
-
-def load_guides(run: Run) -> Guides:
-    """The frozen recognisers of a finished run."""
-    emotion, words = (checkpoint.freeze(_load(run, task)) for task in (EMOTION, WORDS))
-    return Guides(emotion, words)
 
 
 def load_cascade(folder: Path | str) -> Cascade:
@@ -136,8 +151,8 @@ def load_cascade(folder: Path | str) -> Cascade:
     return Cascade.load(path if path.suffix == ".safetensors" else Run(path).weights("cascade"))
 
 
-def _open(recipe: Recipe, manifest: Manifest, folder: Path, resume: bool) -> Run:
-    run = Run(folder)
+def _open(run: Run, recipe: Recipe, manifest: Manifest, resume: bool) -> None:
+    folder = run.folder
     made_with = environment(torch.get_num_threads())
     wanted = {"recipe": recipe.model_dump(mode="json"), "corpus": describe(manifest), "seed": recipe.seed}
     if (folder / "run.json").exists():
@@ -149,11 +164,10 @@ def _open(recipe: Recipe, manifest: Manifest, folder: Path, resume: bool) -> Run
             raise RunError(f"{folder} holds a run of another {' and '.join(differing)}. Give another --output.")
         if facts["environment"] != made_with:
             log.warning("resuming with %s what began with %s: weights may differ", made_with, facts["environment"])
-        return run
+        return
     if folder.exists() and any(path.suffix != ".part" for path in folder.iterdir()):  # a kill may leave a part
         raise RunError(f"{folder} holds something else than a run. Give an empty or a new folder with --output.")
     run.note(aclipse=__version__, created=now(), environment=made_with, **wanted)
-    return run
 
 
 def describe(manifest: Manifest) -> dict[str, Any]:
@@ -166,44 +180,3 @@ def describe(manifest: Manifest) -> dict[str, Any]:
         "speakers": len({clip.speaker for clip in manifest.clips}),
         "emotions": list(manifest.emotions),
     }
-
-
-def _guides(run: Run, recipe: Recipe, heard: dict[Task, dict[str, Speech]]) -> Guides:
-    for task, speech in heard.items():
-        if run.weights(task.name).exists():
-            continue
-        if recipe.evaluators.source == "train":
-            _train_guide(run, task, getattr(recipe.evaluators, task.name), speech, recipe.seed)
-        else:
-            _copy_guide(run, task, recipe.evaluators.source, speech["test"])
-    return load_guides(run)
-
-
-def _train_guide(run: Run, task: Task, loop: LoopSettings, speech: dict[str, Speech], seed: int) -> None:
-    network = new_recognizer(task, speech["train"], seed)
-    folder = run.folder / task.name
-    progress = train_recognizer(task, network, (speech["train"], speech["validation"]), loop, folder, seed)
-    heard = sorted({clip.speaker for part in ("train", "validation") for clip in speech[part].clips})
-    facts = {key: run.facts[key] for key in ("corpus", "split")}
-    facts |= {"speakers": heard, "validation": progress.best_score}
-    checkpoint.save_module(run.weights(task.name), network, **facts)
-
-
-def _copy_guide(run: Run, task: Task, source: str, test: Speech) -> None:
-    if source == "built-in":
-        with as_file(files("aclipse") / "assets" / f"{task.name}.safetensors") as path:
-            network, facts = checkpoint.load_module(path, KINDS[task.name])
-    else:
-        network, facts = checkpoint.load_module(Run(Path(source)).weights(task.name), KINDS[task.name])
-    known = sorted({clip.speaker for clip in test.clips} & set(facts["speakers"]))
-    if known and facts.get("split", {}).get("hash") != run.facts["split"]["hash"]:
-        raise RunError(
-            f"the {task.name} recogniser of {source!r} was trained on {len(known)} of the test speakers "
-            f"({', '.join(known[:3])}). Use the split that it was trained with, or evaluators.source='train'."
-        )
-    del facts["settings"]
-    checkpoint.save_module(run.weights(task.name), network, **facts)
-
-
-def _load(run: Run, task: Task) -> Any:
-    return checkpoint.load_module(run.weights(task.name), KINDS[task.name])[0]

@@ -144,8 +144,9 @@ class CharacterRecognizer(nn.Module):
         log_probs, frames = self(waves, lengths)
         characters, counts = text.encode(targets)
         return F.ctc_loss(
-            log_probs.transpose(0, 1), characters, frames.cpu(), counts, text.BLANK, "none", zero_infinity=True
-        )
+            log_probs.transpose(0, 1).float(), characters.to(waves.device), frames.cpu(), counts, text.BLANK, "none",
+            zero_infinity=True,
+        )  # fmt: skip
 
     def read(self, waves: Tensor, lengths: Tensor) -> list[str]:
         """The transcript of each recording, normalised."""

@@ -105,7 +105,7 @@ def place_labels(figure: Figure, axes: Axes, drawn: Iterable[Point], labels: Ite
 
     figure.draw_without_rendering()  # settles the layout, so that data can be mapped to pixels
     marks = axes.transData.transform(list(drawn))
-    taken = [Bbox.from_bounds(x - 3, y - 3, 6, 6) for x, y in marks]
+    taken = [Bbox.from_bounds(x - 2, y - 2, 4, 4) for x, y in marks]
     for point, text in labels:
         notes = [_note(axes, point, text, side) for side in SIDES]
         boxes = [note.get_window_extent() for note in notes]

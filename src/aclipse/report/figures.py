@@ -50,6 +50,8 @@ def plane_figure(scores: Sequence[Score], chance: float | None = None) -> Figure
     axes.set_xlim(left=0)
     axes.xaxis.set_major_formatter(PercentFormatter(1.0))
     axes.yaxis.set_major_formatter(PercentFormatter(1.0))
+    if chance is not None:
+        drawn += [(axes.get_xlim()[1] * i / 100, chance) for i in range(101)]
     place_labels(figure, axes, drawn, labels)
     return figure
 
@@ -118,8 +120,9 @@ def training_figure(history: History) -> Figure:
     layout: list[Any] = [["readings"] * max(1, len(terms))] + ([terms] if terms else [])
     figure = Figure(figsize=(WIDTH, 4.9 if terms else 3.2))
     panels = figure.subplot_mosaic(layout, height_ratios=[2, 1][: len(layout)])
-    for name in readings:
-        _curve(panels["readings"], history, name, READINGS[name][1], READINGS[name][0])
+    for name in readings:  # where classes are balanced, accuracy is UAR: dashes let both be seen
+        label, colour = READINGS[name]
+        _curve(panels["readings"], history, name, colour, label, "--" if name == "accuracy" else "-")
     for name in terms:
         _curve(panels[name], history, name, INK)
         panels[name].set_title(TERMS[name], fontsize=8)
@@ -174,7 +177,8 @@ def _cross(axes: Axes, x: Score, y: Score, look: tuple[str, str], hollow: bool) 
     colour, marker = look
     bars = _line(axes, (x.floor, y.value), (x.ceiling, y.value), color=colour, lw=1, zorder=2)
     bars += _line(axes, (x.value, y.floor), (x.value, y.ceiling), color=colour, lw=1, zorder=2)
-    axes.plot(x.value, y.value, marker, mfc="white" if hollow else colour, mec=colour, ms=8, mew=1.6, zorder=3)
+    face, size = ("white", 10) if hollow else (colour, 6)  # where both lie in one place, both are seen
+    axes.plot(x.value, y.value, marker, mfc=face, mec=colour, ms=size, mew=1.6, zorder=3 if hollow else 4)
     return bars
 
 
@@ -182,12 +186,13 @@ def _known(history: History, name: str) -> bool:
     return any(row.get(name) is not None for row in history)
 
 
-def _curve(axes: Axes, history: History, name: str, colour: str, label: str = "") -> None:
+def _curve(axes: Axes, history: History, name: str, colour: str, label: str = "", dash: str = "-") -> None:
     from matplotlib.ticker import MaxNLocator
 
     rows = ((epoch, row.get(name), row) for epoch, row in enumerate(history, start=1))
     known = [(epoch, value, row) for epoch, value, row in rows if value is not None]
-    axes.plot([epoch for epoch, *_ in known], [value for _, value, _ in known], color=colour, label=label or None)
+    epochs, values = [epoch for epoch, *_ in known], [value for _, value, _ in known]
+    axes.plot(epochs, values, color=colour, ls=dash, label=label or None)
     axes.xaxis.set_major_locator(MaxNLocator("auto", integer=True))
     for epoch, value, row in known:
         if row.get("chosen"):
@@ -214,6 +219,6 @@ def _name_stages(axes: Axes, history: History) -> None:
         at = ((first + last) / 2, 1.0)
         axes.annotate(aims[stage], at, (0, 3), xycoords=("data", "axes fraction"), ha="center", fontsize=8, **_OFFSET)
     for epoch, text in notes:
-        at, left = (epoch, 0.0), epoch > len(history) / 2
+        at, left = (epoch, 0.0), epoch > 0.8 * len(history)  # to the left there may be the border of the stages
         place: dict[str, Any] = {"ha": "right" if left else "left", "fontsize": 8, "color": MUTED}
         axes.annotate(text, at, (-4 if left else 4, 4), xycoords=("data", "axes fraction"), **place, **_OFFSET)

@@ -8,6 +8,7 @@ import math
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from urllib.parse import unquote
 
 from aclipse.errors import RunError
 
@@ -129,7 +130,7 @@ def _history(path: Path) -> list[dict[str, float | None]]:
 
 def _listen(folder: Path) -> dict[str, dict[str, Path]]:
     subjects = sorted(path for path in folder.iterdir() if path.is_dir()) if folder.is_dir() else []
-    found = {subject.name: {path.stem: path for path in sorted(subject.glob("*.wav"))} for subject in subjects}
+    found = {subject.name: {unquote(path.stem): path for path in sorted(subject.glob("*.wav"))} for subject in subjects}
     return {name: files for name, files in found.items() if files}
 
 

@@ -70,12 +70,14 @@ def render(run: RunFolder) -> str:
 def _facts(run: RunFolder) -> str:
     """The corpus and the date in a line."""
     corpus = run.about.get("corpus", {})
-    emotions = [str(label) for label in corpus.get("emotions", [])]
+    known = [str(label) for label in corpus.get("emotions", [])]
+    judged = [str(label) for label in run.about.get("recipe", {}).get("corpus", {}).get("emotions", known)]
+    more = f" (of {len(known)})" if set(known) > set(judged) else ""
     parts = [
         f"{corpus['clips']:,} clips" if isinstance(corpus.get("clips"), int) else "",
         f"{corpus['hours']:.1f} hours" if isinstance(corpus.get("hours"), int | float) else "",
         f"{corpus['speakers']} speakers" if corpus.get("speakers") else "",
-        f"emotions: {', '.join(emotions)}" if emotions else "",
+        f"emotions: {', '.join(judged)}{more}" if judged else "",
         f"run of {str(run.about['created'])[:10]}" if run.about.get("created") else "",
     ]
     return " · ".join(part for part in parts if part)

@@ -42,9 +42,8 @@ def clips(run: RunFolder) -> str:
         if cards and used > AUDIO_BUDGET:
             break
         pairs.append((before, after))
-        cards.append(
-            _card(run, name, files, plate(run, f"spectrogram-{name}", spectrogram_figure(before, after, rate), *_SEEN))
-        )
+        drawn = spectrogram_figure(before, after, rate)
+        cards.append(_card(run, name, files, plate(run, f"spectrogram-{originals[name].stem}", drawn, *_SEEN)))
     if not cards:
         return ""
     return markup.section("listen", "Listen and look", markup.paragraph(_INTRO), *cards, _average(run, pairs, rate))
@@ -75,7 +74,7 @@ def as_flac(wave: Wave, rate: int) -> bytes:
 
 def heard(run: RunFolder, name: str) -> list[tuple[str, ClipScore | None, ClipScore | None]]:
     """(whose hearing, words, emotion) of one clip, where either is known; of several judges the first."""
-    readings = [clip for clip in run.clips if clip.metric in ("wer", "emotion") and _stem(clip.id) == name]
+    readings = [clip for clip in run.clips if clip.metric in ("wer", "emotion") and clip.id == name]
     found = []
     for subject, knowledge, title in KINDS:
         wanted = (subject or protector(run.scores), knowledge)
@@ -84,11 +83,6 @@ def heard(run: RunFolder, name: str) -> list[tuple[str, ClipScore | None, ClipSc
         if words or emotion:
             found.append((title, words, emotion))
     return found
-
-
-def _stem(clip: str) -> str:
-    """The file name of a clip's recording."""
-    return clip.replace("/", "_").replace("\\", "_")
 
 
 def _card(run: RunFolder, name: str, files: list[bytes], spectrograms: str) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -35,7 +34,8 @@ def confusions(run: RunFolder) -> str:
         (own, "retrained"): "protected, retrained",
     }
     clips = {title: _emotion_clips(run, *kind) for kind, title in kinds.items()}
-    labels = emotion_labels(run, [clip for members in clips.values() for clip in members])
+    seen = {label for each in clips.values() for clip in each for label in (clip.reference, clip.prediction)}
+    labels = emotion_labels(run, seen)
     counts = {title: figures.confusion(members, labels) for title, members in clips.items() if members}
     if not counts:
         return ""
@@ -96,9 +96,8 @@ def plane(run: RunFolder) -> str:
     return markup.section("plane", title, plate(run, "privacy-utility", drawn, "; ".join(told) + ".", caption))
 
 
-def emotion_labels(run: RunFolder, clips: Sequence[ClipScore]) -> list[str]:
-    """The labels that occur, in the corpus's order."""
-    seen = {label for clip in clips for label in (clip.reference, clip.prediction)}
+def emotion_labels(run: RunFolder, seen: set[str]) -> list[str]:
+    """The labels seen, in the corpus's order; those that it does not name come last."""
     named = [str(label) for label in run.about.get("corpus", {}).get("emotions", [])]
     return [label for label in named if label in seen] + sorted(seen - set(named))
 

@@ -7,6 +7,7 @@ from typing import Any
 
 from aclipse.report import markup
 from aclipse.report.folder import RunFolder, Score
+from aclipse.report.plates import emotion_labels
 from aclipse.report.tables import (
     METRICS,
     QUALITY,
@@ -31,7 +32,7 @@ SUBJECTS = {
 LISTENERS = {
     "frozen": "a listener trained on clean speech and left as it is: an attacker who does not know of the protection",
     "retrained": "a listener trained again, on protected speech with its transcripts or labels: an attacker who adapts."
-    " This is the figure to trust",
+    " This is the figure to trust. Where that made it no better on validation clips, it is the frozen one",
 }
 LIMITS = (
     "“Hidden” means hidden from the listeners tried here. A larger recogniser, longer training or a person may hear"
@@ -83,13 +84,14 @@ def overview(run: RunFolder) -> str:
 def recalls(run: RunFolder) -> str:
     """How well each single emotion is read, one table a listener."""
     own = [score for score in run.scores if score.metric.startswith("recall:") or score.metric in ("accuracy", "uar")]
-    metrics = ["uar", "accuracy", *sorted({s.metric for s in own if s.metric.startswith("recall:")})]
+    read = {score.metric.removeprefix("recall:") for score in own} - {"uar", "accuracy"}
+    metrics = ["uar", "accuracy", *(f"recall:{label}" for label in emotion_labels(run, read))]
     tables = []
     listeners = dict.fromkeys((s.judge, s.knowledge) for s in own if s.metric.startswith("recall:"))
     for judge, knowledge in listeners:
         scores = [score for score in own if (score.judge, score.knowledge) == (judge, knowledge)]
         table = score_table(scores, metrics, run.chance)
-        caption = f"Read by the {knowledge} emotion recogniser ({judge})"
+        caption = f"Share of each emotion’s clips that the {knowledge} emotion recogniser ({judge}) reads right"
         tables += [markup.score_table(table, caption, protector(run.scores)), note(run, table)]
     return markup.section("recall", "Emotion by emotion", *tables)
 

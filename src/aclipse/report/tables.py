@@ -34,11 +34,13 @@ METRICS = {
     "sentence_accuracy": Metric(
         "sentence", "%", 1, -1, "how often the right one is picked from a list of known sentences"
     ),
-    "snr_db": Metric("SNR", "dB", 1, +1, "energy of the original over energy of the change; 0 dB: as strong as speech"),
+    "snr_db": Metric(
+        "SNR", "dB", 1, +1, "energy of the original over that of the change; 0 dB: equal; empty: no change"
+    ),
     "si_sdr_db": Metric("SI-SDR", "dB", 1, +1, "the same, but blind to a change of loudness"),
-    "stoi": Metric("STOI", "", 2, +1, "predicted intelligibility to people: 1 is as clear as the original"),
+    "stoi": Metric("STOI", "", 2, 0, "predicted intelligibility to people: 1 is as clear as the original"),
     "pesq": Metric("PESQ", "", 2, +1, "predicted sound quality to people, from about 1 (bad) to 4.6 (untouched)"),
-    "level_db": Metric("level", "dB", 1, 0, "change of loudness: negative is quieter; empty if nothing is left"),
+    "level_db": Metric("level", "dB", 1, 0, "change of loudness: negative is quieter; −120 dB: nothing is left"),
 }
 
 
@@ -79,17 +81,6 @@ class Table:
     chance: list[str]  # what guessing gives, one a column, or empty
     splits: list[str]  # which splits the scores come from
     clips: list[int]  # on how many clips they rest, fewest first
-
-    def as_text(self) -> list[dict[str, str]]:
-        """Plain rows for a terminal: one dictionary a subject, heading → "value [low–high]"."""
-        return [
-            {"subject": subject}
-            | {
-                column.title: cell.text + (f" [{cell.interval}]" if cell.interval else "")
-                for column, cell in zip(self.columns, cells, strict=True)
-            }
-            for subject, cells in self.rows.items()
-        ]
 
 
 def main_table(scores: Sequence[Score], chance: dict[str, float] | None = None) -> Table:

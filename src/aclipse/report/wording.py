@@ -43,7 +43,7 @@ _FOLLOWS = {  # what a verdict means, by topic
     },
     "emotion": {
         Verdict.KEPT: "emotion is kept",
-        Verdict.REDUCED: "emotion can still be read, but clearly less well",
+        Verdict.REDUCED: "emotion can still be read, but is not shown to be kept",
         Verdict.LOST: "emotion is lost",
         Verdict.UNKNOWN: "this shows nothing, as it is not known to read emotion in clean speech",
     },
@@ -51,7 +51,7 @@ _FOLLOWS = {  # what a verdict means, by topic
 
 
 def headline(scores: Sequence[Score], chance: dict[str, float]) -> str:
-    """The whole result in one or two short sentences."""
+    """The whole result in a sentence or two: every verdict reached, first those on retrained listeners."""
     found = findings(scores, chance)
     if not found:
         return "No listener was asked what it hears in protected speech."
@@ -132,21 +132,28 @@ def _rival(words: Score, its_words: Score, emotion: Score, its_emotion: Score) -
 
 
 def _summary(thing: str, goal: str, found: list[Finding]) -> str:
-    """The worst verdict of each kind of listener in one sentence, best first."""
+    """Every listener's verdict in one sentence: those of retrained listeners first, as they count; the worst first."""
     if not found:
         return f"{thing} was not measured."
+    found = sorted(found, key=lambda finding: finding.score.knowledge != "retrained")
     kinds = [
         [f for f in found if f.score.knowledge == kind] for kind in dict.fromkeys(f.score.knowledge for f in found)
     ]
-    worst = [(max((f.verdict for f in kind), key=list(Verdict).index), kind) for kind in kinds]
-    groups = {v: [_crowd(v, kind) for verdict, kind in worst if verdict is v] for v in Verdict}
-    groups = {verdict: names for verdict, names in groups.items() if names}
+    groups = {v: [_crowd(v, kind) for kind in kinds if any(f.verdict is v for f in kind)] for v in _order(found)}
     if len(groups) == 1 and len(kinds) > 1:
         verdict = next(iter(groups))
         whom = "any listener tried" if verdict in (Verdict.NOT_HIDDEN, Verdict.UNKNOWN) else "every listener tried"
         groups = {verdict: [whom]}
     parts = [f"{_PHRASE.get(v, f'not shown to be {goal}')} {_join(names)}" for v, names in groups.items()]
-    return f"{thing} is {', but '.join(part for part in (', '.join(parts[:-1]), parts[-1]) if part)}."
+    turn = ", and " if all(part.startswith("not ") for part in parts) else ", but "
+    return f"{thing} is {turn.join(part for part in (', '.join(parts[:-1]), parts[-1]) if part)}."
+
+
+def _order(found: list[Finding]) -> list[Verdict]:
+    """The verdicts reached: those on a retrained listener first, then the worst first, what cannot be told last."""
+    strong = {finding.verdict for finding in found if finding.score.knowledge == "retrained"}
+    severity = [Verdict.UNKNOWN, *(verdict for verdict in Verdict if verdict is not Verdict.UNKNOWN)]
+    return sorted({f.verdict for f in found}, key=lambda v: (v in strong, severity.index(v)), reverse=True)
 
 
 def _crowd(verdict: Verdict, kind: list[Finding]) -> str:

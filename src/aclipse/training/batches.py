@@ -12,6 +12,7 @@ from torch import Tensor
 from aclipse.audio import files
 from aclipse.audio.signal import pad_stack
 from aclipse.contracts import Clip, Recognizer, Wave
+from aclipse.training import processes
 
 
 @dataclass(frozen=True)
@@ -49,9 +50,10 @@ class Speech:
         return Speech(self.clips, [release(self.wave(i), clip) for i, clip in enumerate(self.clips)])
 
     def batch(self, indices: Sequence[int]) -> Batch:
-        """Pad some recordings into one batch."""
+        """Pad some recordings into one batch, on this process's device."""
         waves, lengths = pad_stack([torch.from_numpy(self.wave(i)) for i in indices])
-        return Batch(waves, lengths, [self.clips[i] for i in indices])
+        place = processes.device()
+        return Batch(waves.to(place), lengths.to(place), [self.clips[i] for i in indices])
 
     def in_order(self, size: int) -> Iterator[list[int]]:
         """Indices of batches of similar length, every clip once."""
@@ -72,10 +74,9 @@ class Speech:
 
 @torch.no_grad()
 def read_all(recognizer: Recognizer, speech: Speech, size: int = 16) -> list[str]:
-    """What a recogniser hears in every clip, in the clips' order; the same for any batch size."""
-    readings = [""] * len(speech)
-    for indices in speech.in_order(size):
+    """What a recogniser hears in every clip, in the clips' order; however they are batched and dealt out."""
+    found: list[tuple[int, str]] = []
+    for indices in processes.share(list(speech.in_order(size))):
         batch = speech.batch(indices)
-        for index, reading in zip(indices, recognizer.read(batch.waves, batch.lengths), strict=True):
-            readings[index] = reading
-    return readings
+        found += zip(indices, recognizer.read(batch.waves, batch.lengths), strict=True)
+    return [reading for _, reading in sorted(processes.together(found))]

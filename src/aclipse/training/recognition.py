@@ -19,6 +19,12 @@ from aclipse.training.loop import Job, LoopSettings, Progress, fit
 Marks = dict[str, tuple[float, float]]  # metric → (value, weight) of one clip; a corpus's score is Σ value / Σ weight
 
 
+class RecognizerLoop(LoopSettings):
+    """How a recogniser learns."""
+
+    augment: bool = True  # vary speed, spectral slope and background of the training speech
+
+
 @dataclass(frozen=True)
 class Task:
     """One thing to be read in speech, and how well a reading is marked."""
@@ -44,18 +50,18 @@ def new_recognizer(task: Task, train: Speech, seed: int) -> Any:
 
 
 def train_recognizer(
-    task: Task, network: Any, parts: tuple[Speech, Speech], settings: LoopSettings, folder: Path, seed: int
+    task: Task, network: Any, parts: tuple[Speech, Speech], settings: RecognizerLoop, folder: Path, seed: int
 ) -> Progress:
     """Fit ``network`` to augmented training speech and keep the epoch that reads validation speech best."""
     train, validation = parts
     truth = [task.target(clip) for clip in validation.clips]
 
-    def batches(epoch: int) -> list[Callable[[], Batch]]:
-        order = train.shuffled(settings.batch_size, derive(seed, task.name, "order", epoch))
-        return [lambda indices=indices: train.batch(indices) for indices in order]  # type: ignore[misc]
+    def batches(epoch: int) -> tuple[Speech, list[list[int]]]:
+        return train, train.shuffled(settings.batch_size, derive(seed, task.name, "order", epoch))
 
     def objective(batch: Batch) -> tuple[Tensor, dict[str, Tensor]]:
-        loss = network.loss(*augment(batch.waves, batch.lengths), [task.target(clip) for clip in batch.clips]).mean()
+        waves, lengths = augment(batch.waves, batch.lengths) if settings.augment else (batch.waves, batch.lengths)
+        loss = network.loss(waves, lengths, [task.target(clip) for clip in batch.clips]).mean()
         return loss, {"loss": loss}
 
     job = Job(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import logging
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Literal
 
@@ -25,7 +25,7 @@ from aclipse.protections.cascade import modules, objectives
 from aclipse.protections.cascade.network import CascadeNetwork, NetworkSettings
 from aclipse.protections.cascade.sampling import stratified_subset
 from aclipse.seeds import derive
-from aclipse.training import checkpoint
+from aclipse.training import checkpoint, processes
 from aclipse.training.batches import Batch, Speech
 from aclipse.training.loop import Job, LoopSettings, Progress, Row, fit
 
@@ -51,6 +51,11 @@ class CascadeSettings(Settings):
     redraw: int = Field(5, ge=1)  # epochs that a subset is used for
     stage_one_drop: float = Field(0.11, ge=0)  # validation accuracy that stage 1 may lose [0.11]; stage 2 wins it back
     floor_drop: float = Field(0.05, ge=0)  # validation accuracy that may be lost in the end
+    floor: float | None = Field(None, ge=0, le=1)  # the least validation accuracy in the end, in place of floor_drop
+    tuned: Literal["er", "so"] = "er"  # which module stage 2 goes on with; the other is frozen [er; Fig. 5 compares]
+    precision: Literal["no", "bf16", "fp16"] = "no"  # mixed precision of recognisers and modules
+    tracker: Literal["tensorboard"] | None = None  # as in LoopSettings
+    watch_test: bool = False  # score the test part after each epoch too, for curves; no choice ever looks at it
 
     @model_validator(mode="after")
     def _both_stages(self) -> CascadeSettings:
@@ -79,7 +84,7 @@ class Cascade:
         """Names the weights, so that two cascades look alike only if they release alike."""
         digest = hashlib.sha256()
         for tensor in self.network.state_dict().values():
-            digest.update(tensor.numpy().tobytes())
+            digest.update(tensor.cpu().numpy().tobytes())
         return f"Cascade({digest.hexdigest()[:12]}, {self.network.settings!r})"
 
     def release(self, wave: Wave, seed: int = 0) -> Wave:
@@ -88,20 +93,24 @@ class Cascade:
 
     def release_blocks(self, blocks: Iterable[Wave], seed: int = 0) -> Iterator[Wave]:
         """Protect a recording that arrives in blocks: each BLOCK is seen with all the context that it depends on."""
-        held, before = np.zeros(0, np.float32), 0  # `before`: samples of `held` that are context already given out
+        before = 0  # samples at the start of a piece that are context, given out already
+        held, count = [np.zeros(0, np.float32)], 0
         for block in blocks:
-            held = np.concatenate([held, block])
-            while len(held) >= before + BLOCK + self.context:
-                yield self._protect(held[: before + BLOCK + self.context])[before : before + BLOCK]
+            held.append(block)
+            count += len(block)
+            while count >= before + BLOCK + self.context:
+                piece = np.concatenate(held)
+                yield self._protect(piece[: before + BLOCK + self.context])[before : before + BLOCK]
                 drop = max(before + BLOCK - self.context, 0)
-                held, before = held[drop:], before + BLOCK - drop
-        if len(held) > before:
-            yield self._protect(held)[before:]
+                held, count, before = [piece[drop:]], count - drop, before + BLOCK - drop
+        if count > before:
+            yield self._protect(np.concatenate(held))[before:]
 
     @torch.no_grad()
     def _protect(self, wave: Wave) -> Wave:
-        batch = torch.from_numpy(np.ascontiguousarray(wave))[None]
-        return self.network(batch, torch.tensor([len(wave)]))[0].numpy()
+        place = next(self.network.parameters()).device
+        batch = torch.from_numpy(np.ascontiguousarray(wave))[None].to(place)
+        return self.network(batch, torch.tensor([len(wave)], device=place))[0].cpu().numpy()
 
     def save(self, path: Path) -> None:
         """Write weights and settings into one safetensors file."""
@@ -123,25 +132,25 @@ class Cascade:
 class Trainer:
     """Fits a cascade: stage 1 tunes SO and ER against both recognisers, stage 2 tunes ER with SO frozen."""
 
-    def __init__(self, settings: CascadeSettings, guides: Guides, train: Speech, validation: Speech, seed: int) -> None:
-        self.settings, self.guides, self.seed = settings, guides, seed
-        self.train, self.validation = train, validation
-        self.emotions = [clip.emotion for clip in train.clips]
+    def __init__(self, settings: CascadeSettings, guides: Guides, speech: Mapping[str, Speech], seed: int) -> None:
+        self.settings, self.guides, self.seed, self.speech = settings, guides, seed, speech
+        self.emotions = [clip.emotion for clip in speech["train"].clips]
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(derive(seed, "cascade"))
             self.network = CascadeNetwork(settings.network)
 
     def run(self, folder: Path) -> Cascade:
         """Train both stages, or what is left of them, and give the cascade chosen on validation clips."""
-        clean = self.measure(lambda waves, lengths: waves)["accuracy"]
-        first = self._stage(1, self._stage_one_loss, clean - self.settings.stage_one_drop, folder)
-        self.network.so.requires_grad_(False)
-        second = self._stage(2, self._stage_two_loss, clean - self.settings.floor_drop, folder)
+        s = self.settings
+        clean = self.measure(lambda waves, lengths: waves, "validation")["accuracy"]
+        first = self._stage(1, self._stage_one_loss, clean - s.stage_one_drop, folder)
+        (self.network.so if s.tuned == "er" else self.network.er).requires_grad_(False)
+        floor = clean - s.floor_drop if s.floor is None else s.floor
+        second = self._stage(2, self._stage_two_loss, floor, folder)
         if second.best_score < 0:
-            log.warning(
-                "no epoch of stage 2 lost at most %.3f of accuracy; the nearest is kept", self.settings.floor_drop
-            )
-        _write_stages(folder / "history.csv", first, second)
+            log.warning("no epoch of stage 2 kept an accuracy of %.3f; the nearest is taken", floor)
+        if processes.is_main():
+            _write_stages(folder / "history.csv", first, second)
         return Cascade(self.network)
 
     def _stage(self, stage: int, loss: Callable[[Tensor, Tensor], Tensor], floor: float, folder: Path) -> Progress:
@@ -152,35 +161,41 @@ class Trainer:
             batch_size=s.batch_size,
             learning_rate=s.stage_one_rate if stage == 1 else s.stage_two_rate,
             schedule="constant",
+            warm_up=0.0,
+            precision=s.precision,
+            tracker=s.tracker,
         )
         job = Job(
             name=f"stage {stage}",
             network=self.network,
             batches=lambda epoch: self._batches(stage, epoch),
             objective=lambda batch: self._terms(batch, loss),
-            validate=lambda: self.measure(self.network),
+            validate=self._scores,
             score=lambda row: choose(row, floor),
         )
         return fit(job, loop, folder / f"stage-{stage}", self.seed)
 
-    def _batches(self, stage: int, epoch: int) -> list[Callable[[], Batch]]:
+    def _batches(self, stage: int, epoch: int) -> tuple[Speech, list[list[int]]]:
         s = self.settings
         draw = derive(self.seed, "subset", stage, epoch // s.redraw)
-        subset = self.train.subset(stratified_subset(self.emotions, s.subset, draw))
-        order = subset.shuffled(s.batch_size, derive(self.seed, "order", stage, epoch))
-        return [lambda indices=indices: subset.batch(indices) for indices in order]  # type: ignore[misc]
+        subset = self.speech["train"].subset(stratified_subset(self.emotions, s.subset, draw))
+        return subset, subset.shuffled(s.batch_size, derive(self.seed, "order", stage, epoch))
+
+    def step(self, batch: Batch) -> None:
+        """One forward and backward pass of stage 1, for measuring what a training will cost."""
+        self._terms(batch, self._stage_one_loss)[0].backward()
 
     def _terms(self, batch: Batch, loss: Callable[[Tensor, Tensor], Tensor]) -> tuple[Tensor, dict[str, Tensor]]:
         waves, lengths = change_speed(batch.waves, batch.lengths, 1.0 + 0.16 * (torch.rand(()).item() - 0.5))
-        waves = tilt_spectrum(waves, 0.6 * (torch.rand(len(waves)) - 0.5))
+        waves = tilt_spectrum(waves, 0.6 * (torch.rand(len(waves), device=waves.device) - 0.5))
         protected = self.network(waves, lengths)
         cross_entropy = self.guides.emotion.loss(protected, lengths, [c.emotion for c in batch.clips]).mean()
         transcripts = [text.normalize(clip.transcript) for clip in batch.clips]
         ctc = self.guides.words.loss(protected, lengths, transcripts)
         if self.settings.loss == "paper":
-            ctc = ctc.sum()[None]
+            ctc = ctc.mean()[None] * self.settings.batch_size  # the sum over a batch, however it is dealt out
         else:
-            ctc = ctc / torch.tensor([max(len(transcript), 1) for transcript in transcripts])
+            ctc = ctc / torch.tensor([max(len(transcript), 1) for transcript in transcripts], device=ctc.device)
         return loss(cross_entropy, ctc), {"cross_entropy": cross_entropy, "ctc": ctc.mean()}
 
     def _stage_one_loss(self, cross_entropy: Tensor, ctc: Tensor) -> Tensor:
@@ -190,25 +205,32 @@ class Trainer:
     def _stage_two_loss(self, cross_entropy: Tensor, ctc: Tensor) -> Tensor:
         return objectives.stage_two(cross_entropy, ctc, self.settings.lambda_two)
 
+    def _scores(self) -> Row:
+        row = self.measure(self.network, "validation")
+        if self.settings.watch_test:
+            row |= {f"test_{name}": value for name, value in self.measure(self.network, "test").items()}
+        return row
+
     @torch.no_grad()
-    def measure(self, network: Callable[[Tensor, Tensor], Tensor]) -> Row:
-        """Accuracy, UAR, WER and mean SNR of validation clips after ``network``."""
-        truth, read, counts, snr = [], [], [], []
-        for indices in self.validation.in_order(16):
-            batch = self.validation.batch(indices)
+    def measure(self, network: Callable[[Tensor, Tensor], Tensor], part: str) -> Row:
+        """Accuracy, UAR, WER and mean SNR of a part's clips after ``network``."""
+        speech, rows = self.speech[part], list[tuple[int, str, str, float]]()
+        for indices in processes.share(list(speech.in_order(16))):
+            batch = speech.batch(indices)
             protected = network(batch.waves, batch.lengths)
-            truth += [clip.emotion for clip in batch.clips]
-            read += self.guides.emotion.read(protected, batch.lengths)
+            felt = self.guides.emotion.read(protected, batch.lengths)
             heard = self.guides.words.read(protected, batch.lengths)
-            said = [text.normalize(clip.transcript) for clip in batch.clips]
-            counts += [word_edits(s, h) for s, h in zip(said, heard, strict=True)]
             noise = (protected - batch.waves).square().sum(-1).clamp(min=1e-12)
-            snr += (10 * torch.log10(batch.waves.square().sum(-1) / noise)).tolist()
+            snr = 10 * torch.log10(batch.waves.square().sum(-1) / noise)
+            rows += list(zip(indices, felt, heard, snr.tolist(), strict=True))
+        rows = sorted(processes.together(rows))
+        truth, read = [speech.clips[row[0]].emotion for row in rows], [row[1] for row in rows]
+        edits = [word_edits(text.normalize(speech.clips[row[0]].transcript), row[2]) for row in rows]
         return {
             "accuracy": accuracy(truth, read),
             "uar": uar(truth, read),
-            "wer": error_rate(counts),
-            "snr_db": float(np.mean(snr)),
+            "wer": error_rate(edits),
+            "snr_db": float(np.mean([row[3] for row in rows])),
         }
 
 

@@ -33,10 +33,11 @@ class CascadeNetwork(nn.Module):
         self.er = modules.build(settings.module)
 
     def train(self, mode: bool = True) -> CascadeNetwork:
-        """Switch dropout on or off; a frozen SO module stays as it is when protecting."""
+        """Switch dropout on or off; a frozen module stays as it is when protecting."""
         super().train(mode)
-        if not any(parameter.requires_grad for parameter in self.so.parameters()):
-            self.so.eval()
+        for module in (self.so, self.er):
+            if not any(parameter.requires_grad for parameter in module.parameters()):
+                module.eval()
         return self
 
     def forward(self, waves: Tensor, lengths: Tensor) -> Tensor:

@@ -1,0 +1,242 @@
+"""Tables and figures of a reproduced study, drawn from its CSV table alone."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from aclipse.atomic import write_text
+from aclipse.report.drawing import BLUE, GREEN, INK, ORANGE, PINK, SKY, WIDTH, YELLOW, save_figure, themed
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+Rows = list[dict[str, str]]
+COLOURS = (BLUE, ORANGE, GREEN, PINK, YELLOW, SKY, INK)
+METRICS = {"wa": "WA %", "uar": "UAR %", "wer": "WER %", "snr_db": "SNR dB"}
+
+
+def draw(table: Path) -> list[Path]:
+    """Write the Markdown table of a study, and its figure as PNG and PDF where the paper has one, beside its CSV."""
+    with table.open(encoding="utf-8", newline="") as file:
+        rows = list(csv.DictReader(file))
+    page = table.with_suffix(".md")
+    shown = [{**row, "split": short([row["split"]])} for row in TEXTS.get(table.stem, as_it_is)(rows)]
+    folds = sorted({f"Folds of {row['split'].replace(' [', ': ').rstrip(']')}" for row in rows})
+    write_text(page, "\n".join([markdown(shown), *NOTES.get(table.stem, ()), *folds, ""]))
+    written = [page]
+    for name, figure in FIGURES.get(table.stem, lambda rows, folder: {})(rows, table.parent).items():
+        save_figure(figure, table.parent, name)
+        written.append(table.parent / f"{name}.png")
+    return written
+
+
+def markdown(rows: Sequence[dict[str, str]]) -> str:
+    """A table in Markdown.
+
+    >>> print(markdown([{"a": "1", "b": ""}]))
+    | a | b |
+    |---|---|
+    | 1 |  |
+    <BLANKLINE>
+    """
+    lines = [[*rows[0]], ["---"] * len(rows[0]), *([*row.values()] for row in rows)]
+    joined = [("|" if line[0] == "---" else " | ").join(line) for line in lines]
+    return "".join(f"|{line}|\n" if line.startswith("---") else f"| {line} |\n" for line in joined)
+
+
+def as_it_is(rows: Rows) -> Rows:
+    """Every row and column."""
+    return rows
+
+
+def paper_and_ours(rows: Rows) -> Rows:
+    """One row a method, with each metric as the paper has it and as we do: mean ± deviation [interval]."""
+    found: dict[tuple[str, ...], dict[str, str]] = {}
+    for row in rows:
+        place = {
+            name: row[name] for name in row if name in ("backbone", "protected against", "read by", "split", "method")
+        }
+        line = found.setdefault(tuple(place.values()), place)
+        title = METRICS[row["metric"]]
+        if any(other["paper"] for other in rows if other["metric"] == row["metric"]):
+            line[f"{title}, paper"] = row["paper"]
+        line[f"{title}, ours"] = ours(row)
+    for line, row in zip(found.values(), rows[:: len(METRICS)], strict=True):
+        line |= {"repeats": row["repeats"], "clips": row["clips"]}
+    return [*found.values()]
+
+
+def side_by_side(rows: Rows) -> Rows:
+    """One row a bin of accuracy, with each series' test WER and WA, and how many cells had an epoch there."""
+    found: Rows = []
+    for (backbone, split, place), series in by(rows, "backbone", "split", "validation wa").items():
+        line = {"backbone": backbone, "split": split, "validation WA %": place}
+        for row in series:
+            read = f"{float(row['wer']):.1f} at {float(row['wa']):.1f} ({row['cells']})" if row["wa"] else row["wer"]
+            line[row["series"]] = read
+        found.append(line)
+    return found
+
+
+def ours(row: dict[str, str]) -> str:
+    """Mean ± deviation over repeats and the interval over speakers; what is not defined is left out.
+
+    >>> ours({"mean": "70.2", "std": "nan", "low": "66.0", "high": "74.1"})
+    '70.2 [66.0–74.1]'
+    """
+    known = {name: value for name in ("mean", "std", "low", "high") if np.isfinite(value := float(row[name] or "nan"))}
+    text = f"{known['mean']:.1f}" if "mean" in known else "–"
+    text += f" ± {known['std']:.1f}" if "std" in known else ""
+    return text + (f" [{known['low']:.1f}–{known['high']:.1f}]" if "low" in known else "")
+
+
+def by(rows: Rows, *columns: str) -> dict[tuple[str, ...], Rows]:
+    """Rows that agree in some columns, in their order."""
+    found: dict[tuple[str, ...], Rows] = {}
+    for row in rows:
+        found.setdefault(tuple(row[column] for column in columns), []).append(row)
+    return found
+
+
+@themed
+def _curves(rows: Rows, folder: Path) -> dict[str, Figure]:
+    """Fig. 3: losses, accuracy and WER over the epochs of stage 1, a line for each λ1, a row for each split."""
+    panels = {"cross_entropy": "SER loss, nats", "ctc": "ASR loss, nats", "accuracy": "WA", "wer": "WER"}
+    groups = by(rows, "backbone", "split")
+    figure, axes = _grid(len(groups), 4, height=1.9)
+    for line, (place, part) in zip(axes, groups.items(), strict=True):
+        for axis, (column, title) in zip(line, panels.items(), strict=True):
+            for colour, ((weight,), series) in zip(COLOURS, by(part, "lambda_one").items(), strict=False):
+                epochs, values, spread = (
+                    np.array([float(row[name]) for row in series]) for name in ("epoch", column, f"{column} std")
+                )
+                axis.plot(
+                    epochs + 1,
+                    values,
+                    color=colour,
+                    lw=1.4,
+                    label=f"λ1 = {float(weight):g}",
+                    marker="." * (len(epochs) < 12),
+                )
+                axis.fill_between(epochs + 1, values - spread, values + spread, color=colour, alpha=0.15, lw=0)
+            axis.set_title(title)
+        line[0].set_ylabel(short(place))
+    axes[0][0].legend(fontsize=7)
+    figure.supxlabel("epoch of stage 1 (validation clips)", fontsize=8)
+    return {"fig3": figure}
+
+
+def _bars(name: str, title: str) -> Callable[[Rows, Path], dict[str, Figure]]:
+    @themed
+    def draw_bars(rows: Rows, folder: Path) -> dict[str, Figure]:
+        groups = by(rows, "backbone", "split")
+        figure, axes = _grid(len(groups), 1, height=2.3)
+        for (axis,), (place, part) in zip(axes, groups.items(), strict=True):
+            bins, series = [*by(part, "validation wa")], by(part, "series")
+            width = 0.8 / len(series)
+            for number, ((label,), values) in enumerate(series.items()):
+                for spot, row in enumerate(values):
+                    reached = row["wer"] != "not reached"
+                    height = float(row["wer"]) if reached else 0.0
+                    left = spot - 0.4 + width * (number + 0.5)
+                    axis.bar(left, height, 0.9 * width, color=COLOURS[number], label=None if spot else label)
+                    if not reached:
+                        axis.annotate("–", (left, 0), ha="center", va="bottom", fontsize=7)
+            axis.set_xticks(range(len(bins)), [entry[0] for entry in bins])
+            axis.set_ylabel("test WER, %")
+            axis.set_title(f"{title}: {short(place)}")
+        figure.legend(*axes[0][0].get_legend_handles_labels(), fontsize=7, loc="outside upper right", ncols=len(series))
+        figure.supxlabel("validation WA, % (a dash: no epoch was there)", fontsize=8)
+        return {name: figure}
+
+    return draw_bars
+
+
+@themed
+def _spectrograms(rows: Rows, folder: Path) -> dict[str, Figure]:
+    """Fig. 6: one clip before and after, for each split."""
+    from aclipse.audio import files
+    from aclipse.contracts import SAMPLE_RATE
+    from aclipse.report.spectra import spectrogram_figure
+
+    found = {}
+    for example in sorted((folder / "fig6").iterdir()):
+        original, protected = (files.read(example / f"{name}.wav") for name in ("original", "protected"))
+        found[f"fig6-{example.name}"] = spectrogram_figure(original, protected, SAMPLE_RATE)
+    return found
+
+
+@themed
+def _confusions(rows: Rows, folder: Path) -> dict[str, Figure]:
+    """Fig. 7: recall of each emotion before and after, a row for each split."""
+    groups = by(rows, "backbone", "split")
+    figure, axes = _grid(len(groups), 2, height=2.9)
+    for line, (place, part) in zip(axes, groups.items(), strict=True):
+        for axis, ((method,), cells) in zip(line, by(part, "method").items(), strict=True):
+            labels = [label for (label,) in by(cells, "emotion")]
+            shares = np.array([float(row["share"]) for row in cells]).reshape(len(labels), -1)
+            axis.imshow(shares, cmap="Blues", vmin=0, vmax=100)
+            for (y, x), share in np.ndenumerate(shares):
+                axis.text(x, y, f"{share:.0f}", ha="center", va="center", color="white" if share > 55 else INK)
+            axis.set_xticks(range(len(labels)), labels, rotation=30)
+            axis.set_yticks(range(len(labels)), labels)
+            axis.grid(False)
+            axis.set_title(f"{method}, %: {short(place)}", fontsize=8)
+    return {"fig7": figure}
+
+
+@themed
+def _transfer(rows: Rows, folder: Path) -> dict[str, Figure]:
+    """WER and WA of every cascade (row) read by every backbone (column), for each split."""
+    groups = by(rows, "split")
+    figure, axes = _grid(len(groups), 2, height=3.0)
+    for line, ((split,), part) in zip(axes, groups.items(), strict=True):
+        for axis, metric in zip(line, ("wer", "wa"), strict=True):
+            chosen = [row for row in part if row["metric"] == metric]
+            names = [name for (name,) in by(chosen, "protected against")]
+            values = np.array([float(row["mean"]) for row in chosen]).reshape(len(names), -1)
+            axis.imshow(values, cmap="Blues", vmin=0, vmax=max(100.0, values.max()))
+            for (y, x), value in np.ndenumerate(values):
+                axis.text(x, y, f"{value:.0f}", ha="center", va="center", color="white" if value > 55 else INK)
+            axis.set_xticks(range(len(names)), names, rotation=30, ha="right")
+            axis.set_yticks(range(len(names)), names)
+            axis.grid(False)
+            axis.set_title(f"{METRICS[metric]}: {short((split,))}", fontsize=8)
+    return {"transfer": figure}
+
+
+def _grid(rows: int, columns: int, height: float) -> tuple[Figure, Any]:
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(max(WIDTH, 1.9 * columns), height * rows + 0.3))
+    return figure, figure.subplots(rows, columns, squeeze=False)
+
+
+def short(place: Sequence[str]) -> str:
+    """A place without its hashes.
+
+    >>> short(("hubert-base", "speaker-kfold [0a1b 2c3d]"))
+    'hubert-base, speaker-kfold'
+    """
+    return ", ".join(part.partition(" [")[0] for part in place)
+
+
+_MATCHED = ("Test WER % at test WA % (how many cells had an epoch of that validation accuracy).",)
+NOTES = {
+    "table1": ("Mean ± deviation over repeats [95 % interval over speakers].",),
+    "transfer": ("Mean ± deviation over repeats [95 % interval over speakers].",),
+    "fig4": _MATCHED,
+    "fig5": _MATCHED,
+}
+TEXTS: dict[str, Callable[[Rows], Rows]] = {
+    "table1": paper_and_ours, "transfer": paper_and_ours, "fig4": side_by_side, "fig5": side_by_side,
+}  # fmt: skip
+FIGURES: dict[str, Callable[[Rows, Path], dict[str, Any]]] = {
+    "fig3": _curves, "fig4": _bars("fig4", "By λ2"), "fig5": _bars("fig5", "By what stage 2 tunes"),
+    "fig6": _spectrograms, "fig7": _confusions, "transfer": _transfer,
+}  # fmt: skip
