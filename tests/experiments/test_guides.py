@@ -20,7 +20,7 @@ from aclipse.errors import BackboneError, RunError
 from aclipse.evaluators.emotion import EMOTION
 from aclipse.experiments import guides
 from aclipse.experiments.audit import audit
-from aclipse.experiments.recipe import EvaluatorSettings, Recipe, read_recipe
+from aclipse.experiments.recipe import EvaluatorSettings, Recipe, parse_recipe, read_recipe
 from aclipse.experiments.run import Prepared, prepare, reopen, train
 from aclipse.models import standins
 from aclipse.models.selfsupervised import EmotionBackbone, WordsBackbone

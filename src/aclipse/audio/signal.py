@@ -38,7 +38,7 @@ class _RunningMean(torch.autograd.Function):
         return (_window_sum(values * mask, half) / count).to(values.dtype)
 
     @staticmethod
-    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, None, None]:  # type: ignore[override]
+    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, None, None]:
         mask, count = ctx.saved_tensors
         return _window_sum(grad / count, ctx.half).to(grad.dtype) * mask, None, None
 

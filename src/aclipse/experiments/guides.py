@@ -53,9 +53,10 @@ def tasks(settings: EvaluatorSettings) -> tuple[Task, Task]:
     )
 
 
-def check(settings: EvaluatorSettings) -> None:
-    """Raise BackboneError for a backbone that is not there, MissingExtra without transformers; loads no weights."""
-    if settings.source == "train" and settings.backbone != "compact":
+def check(run: Run, settings: EvaluatorSettings) -> None:
+    """Raise BackboneError for a backbone that is needed and not there, MissingExtra without transformers."""
+    trained = all(run.weights(name).exists() for name in COMPACT)
+    if not trained and settings.source == "train" and settings.backbone != "compact":
         pretrained.check(settings.backbone)
 
 

@@ -51,6 +51,7 @@ def prepare(recipe: Recipe, manifest: Manifest, folder: Path, resume: bool = Fal
     manifest.only(emotions)  # an emotion that no clip has is an error before anything is written
     split = splits.split(clips, **recipe.split.model_dump(), seed=recipe.seed, emotions=emotions)
     run, speech = Run(folder), parts(clips, split, emotions)
+    guides.check(run, recipe.evaluators)
     if processes.is_main():
         _open(run, recipe, manifest, resume)
         splits.write(split, folder / "split.csv")
