@@ -107,9 +107,8 @@ def by(rows: Rows, *columns: str) -> dict[tuple[str, ...], Rows]:
 def _curves(rows: Rows, folder: Path) -> dict[str, Figure]:
     """Fig. 3: losses, accuracy and WER over the epochs of stage 1, a line for each λ1, a row for each split."""
     panels = {"cross_entropy": "SER loss, nats", "ctc": "ASR loss, nats", "accuracy": "WA", "wer": "WER"}
-    groups = by(rows, "backbone", "split")
-    figure, axes = _grid(len(groups), 4, height=1.9)
-    for line, (place, part) in zip(axes, groups.items(), strict=True):
+    figure, lines = _panels(by(rows, "backbone", "split"), 4, height=1.9)
+    for line, part in lines:
         for axis, (column, title) in zip(line, panels.items(), strict=True):
             for colour, ((weight,), series) in zip(COLOURS, by(part, "lambda_one").items(), strict=False):
                 epochs, values, spread = (
@@ -125,18 +124,17 @@ def _curves(rows: Rows, folder: Path) -> dict[str, Figure]:
                 )
                 axis.fill_between(epochs + 1, values - spread, values + spread, color=colour, alpha=0.15, lw=0)
             axis.set_title(title)
-        line[0].set_ylabel(short(place))
-    axes[0][0].legend(fontsize=7)
-    figure.supxlabel("epoch of stage 1 (validation clips)", fontsize=8)
+            axis.xaxis.get_major_locator().set_params(integer=True)
+            axis.set_xlabel("epoch of stage 1", fontsize=8)
+        line[0].legend(fontsize=7)
     return {"fig3": figure}
 
 
-def _bars(name: str, title: str) -> Callable[[Rows, Path], dict[str, Figure]]:
+def _bars(name: str) -> Callable[[Rows, Path], dict[str, Figure]]:
     @themed
     def draw_bars(rows: Rows, folder: Path) -> dict[str, Figure]:
-        groups = by(rows, "backbone", "split")
-        figure, axes = _grid(len(groups), 1, height=2.3)
-        for (axis,), (place, part) in zip(axes, groups.items(), strict=True):
+        figure, lines = _panels(by(rows, "backbone", "split"), 1, height=2.5)
+        for (axis,), part in lines:
             bins, series = [*by(part, "validation wa")], by(part, "series")
             width = 0.8 / len(series)
             for number, ((label,), values) in enumerate(series.items()):
@@ -149,9 +147,8 @@ def _bars(name: str, title: str) -> Callable[[Rows, Path], dict[str, Figure]]:
                         axis.annotate("–", (left, 0), ha="center", va="bottom", fontsize=7)
             axis.set_xticks(range(len(bins)), [entry[0] for entry in bins])
             axis.set_ylabel("test WER, %")
-            axis.set_title(f"{title}: {short(place)}")
-        figure.legend(*axes[0][0].get_legend_handles_labels(), fontsize=7, loc="outside upper right", ncols=len(series))
-        figure.supxlabel("validation WA, % (a dash: no epoch was there)", fontsize=8)
+            axis.set_xlabel("validation WA, % (a dash: no epoch was there)")
+            axis.legend(fontsize=7, loc="lower left", bbox_to_anchor=(0, 1), ncols=len(series), borderaxespad=0)
         return {name: figure}
 
     return draw_bars
@@ -174,9 +171,8 @@ def _spectrograms(rows: Rows, folder: Path) -> dict[str, Figure]:
 @themed
 def _confusions(rows: Rows, folder: Path) -> dict[str, Figure]:
     """Fig. 7: recall of each emotion before and after, a row for each split."""
-    groups = by(rows, "backbone", "split")
-    figure, axes = _grid(len(groups), 2, height=2.9)
-    for line, (place, part) in zip(axes, groups.items(), strict=True):
+    figure, lines = _panels(by(rows, "backbone", "split"), 2, height=2.9)
+    for line, part in lines:
         for axis, ((method,), cells) in zip(line, by(part, "method").items(), strict=True):
             labels = [label for (label,) in by(cells, "emotion")]
             shares = np.array([float(row["share"]) for row in cells]).reshape(len(labels), -1)
@@ -186,16 +182,15 @@ def _confusions(rows: Rows, folder: Path) -> dict[str, Figure]:
             axis.set_xticks(range(len(labels)), labels, rotation=30)
             axis.set_yticks(range(len(labels)), labels)
             axis.grid(False)
-            axis.set_title(f"{method}, %: {short(place)}", fontsize=8)
+            axis.set_title(f"{method}, %")
     return {"fig7": figure}
 
 
 @themed
 def _transfer(rows: Rows, folder: Path) -> dict[str, Figure]:
     """WER and WA of every cascade (row) read by every backbone (column), for each split."""
-    groups = by(rows, "split")
-    figure, axes = _grid(len(groups), 2, height=3.0)
-    for line, ((split,), part) in zip(axes, groups.items(), strict=True):
+    figure, lines = _panels(by(rows, "split"), 2, height=3.0)
+    for line, part in lines:
         for axis, metric in zip(line, ("wer", "wa"), strict=True):
             chosen = [row for row in part if row["metric"] == metric]
             names = [name for (name,) in by(chosen, "protected against")]
@@ -206,15 +201,20 @@ def _transfer(rows: Rows, folder: Path) -> dict[str, Figure]:
             axis.set_xticks(range(len(names)), names, rotation=30, ha="right")
             axis.set_yticks(range(len(names)), names)
             axis.grid(False)
-            axis.set_title(f"{METRICS[metric]}: {short((split,))}", fontsize=8)
+            axis.set_title(METRICS[metric])
     return {"transfer": figure}
 
 
-def _grid(rows: int, columns: int, height: float) -> tuple[Figure, Any]:
+def _panels(groups: dict[tuple[str, ...], Rows], columns: int, height: float) -> tuple[Figure, list[tuple[Any, Rows]]]:
+    """A line of ``columns`` axes for each group of rows, under the group's name."""
     from matplotlib.figure import Figure
 
-    figure = Figure(figsize=(max(WIDTH, 1.9 * columns), height * rows + 0.3))
-    return figure, figure.subplots(rows, columns, squeeze=False)
+    figure = Figure(figsize=(max(WIDTH, 1.9 * columns), (height + 0.3) * len(groups) + 0.3))
+    lines = []
+    for part, (place, rows) in zip(figure.subfigures(len(groups), 1, squeeze=False)[:, 0], groups.items(), strict=True):
+        part.suptitle(short(place), fontsize=9, fontweight="bold")
+        lines.append((part.subplots(1, columns, squeeze=False)[0], rows))
+    return figure, lines
 
 
 def short(place: Sequence[str]) -> str:
@@ -237,6 +237,6 @@ TEXTS: dict[str, Callable[[Rows], Rows]] = {
     "table1": paper_and_ours, "transfer": paper_and_ours, "fig4": side_by_side, "fig5": side_by_side,
 }  # fmt: skip
 FIGURES: dict[str, Callable[[Rows, Path], dict[str, Any]]] = {
-    "fig3": _curves, "fig4": _bars("fig4", "By λ2"), "fig5": _bars("fig5", "By what stage 2 tunes"),
+    "fig3": _curves, "fig4": _bars("fig4"), "fig5": _bars("fig5"),
     "fig6": _spectrograms, "fig7": _confusions, "transfer": _transfer,
 }  # fmt: skip
