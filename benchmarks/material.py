@@ -14,16 +14,19 @@ from aclipse.models import selfsupervised, standins
 from aclipse.training.batches import Speech
 
 LABELS = ("angry", "happy", "neutral", "sad")
-KINDS = {"emotion": selfsupervised.EmotionBackbone, "words": selfsupervised.WordsBackbone}
+KINDS: dict[str, type[selfsupervised.Backbone]] = {
+    "emotion": selfsupervised.EmotionBackbone,
+    "words": selfsupervised.WordsBackbone,
+}
 
 
 @dataclass(frozen=True)
 class Size:
     """How much is measured."""
 
-    clips: int = 48
+    clips: int = 24
     batch: int = 8
-    width: int = 48  # of the stand-ins, as their layers
+    width: int = 96  # of the stand-ins, as their layers
     layers: int = 2
     base: bool = False  # encoders of the size of wav2vec2-base in place of the stand-ins
     precision: str = "no"  # of all but the plain loop

@@ -25,8 +25,8 @@ def lines_of(run: RunFolder) -> list[str]:
     rows = [[subject, *map(figure, cells)] for subject, cells in found.rows.items()]
     speakers = f"{corpus['clips']} clips, {corpus['speakers']} speakers"
     return [
-        f"**{corpus['name']}** ({speakers}; split {', '.join(found.splits)}; {max(score.n for score in run.scores)} test clips; "
-        "95 % intervals over speakers):",
+        f"**{corpus['name']}** ({speakers}; split {', '.join(found.splits)}; "
+        f"{max(score.n for score in run.scores)} test clips; 95 % intervals over speakers):",
         "",
         *table(headings, [*rows, ["chance", *found.chance]], len(headings)),
         "",

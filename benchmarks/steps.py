@@ -42,19 +42,19 @@ class Step:
     def epoch(self, seed: int) -> None:
         """One forward and backward pass for every recording; gradients are not kept."""
         torch.manual_seed(seed)
-        with ExitStack() as stack:
-            for change in self.changes:
-                stack.enter_context(change())
-            for indices in self.batches(seed):
-                self.gradient(indices)
-                self.learned.zero_grad()
+        for indices in self.batches(seed):
+            self.gradient(indices)
+            self.learned.zero_grad()
 
     def gradient(self, indices: Sequence[int]) -> float:
         """Leave one batch's gradient; gives the loss."""
         place = processes.device().type
-        with torch.autocast(place, torch.bfloat16, enabled=self.precision == "bf16"):
-            loss = self.loss(self.speech.batch(indices))
-        loss.backward()
+        with ExitStack() as stack:
+            for change in self.changes:
+                stack.enter_context(change())
+            with torch.autocast(place, torch.bfloat16, enabled=self.precision == "bf16"):
+                loss = self.loss(self.speech.batch(indices))
+            loss.backward()
         return float(loss.detach())
 
 
@@ -148,7 +148,9 @@ def compiled(folder: Path, speech: Speech, size: Size) -> Step:
     selfsupervised.share(*pair)
     for recognizer in pair:
         recognizer.model.base_model.encoder.compile(dynamic=True)
-    return stage_one(pair, speech, size)
+    step = stage_one(pair, speech, size)
+    step.epoch(seed=-1)  # compiles
+    return step
 
 
 def floor(folder: Path, speech: Speech, size: Size) -> Step:

@@ -1,124 +1,208 @@
 """Speed, memory and results of a stage-1 training step beside the loop one writes first; `make bench` runs it.
 
-Writes its section of benchmarks/README.md. With `--base` on a GPU: encoders of base size, bf16, all of them frozen.
+Writes its section of benchmarks/README.md. On a GPU: `--base`, for encoders of base size, in bf16.
 """
 
 from __future__ import annotations
 
 import argparse
-import resource
+import os
 import tempfile
-import time
-from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import ProcessPoolExecutor
-from dataclasses import fields, replace
-from multiprocessing import get_context
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
 from pathlib import Path
 from statistics import median
-from unittest.mock import patch
 
 import steps
 import torch
-from accelerate import PartialState
 from material import Size, like_iemocap, recognizers
+from measuring import Build, differences, interleaved, on_gpu, peak_of_its_own
 from page import SPEED, machine, table, write_section
-from steps import Step
 
 from aclipse.contracts import SAMPLE_RATE
-from aclipse.models.standins import CONFIGURATIONS
-from aclipse.protections.cascade import method
-from aclipse.training import processes
+from aclipse.models.standins import CONFIGURATIONS, GROUP_NORM
 from aclipse.training.batches import Speech
 
-Build = Callable[[Path, Speech, Size], Step]
-
-MAIN: dict[str, Build] = {"plain loop": steps.plain, "ours": steps.ours}
-BOUNDS: dict[str, Build] = {"recognisers alone, no padding: the floor": steps.floor, "modules alone": steps.cascade_alone}
+STEPS: dict[str, Build] = {
+    "plain loop": steps.plain,
+    "ours": steps.ours,
+    "floor": steps.floor,
+    "modules alone": steps.cascade_alone,
+}
+PLAIN, OURS, FLOOR, MODULES = STEPS
 ABLATIONS: dict[str, Build] = {
-    "batches of any lengths": steps.as_they_come,
-    "parameter gradients on": steps.trainable,
-    "front end computed twice": steps.twice,
-    "front end: padded batch, one group norm a recording": steps.at_once,
-    "front end: padded batch, masked group norm": steps.masked,
-    "front end: one recording at a time, any size": steps.any_size,
-    "whole step one recording at a time (exact-length buckets)": steps.one_by_one,
+    "random batches, not of similar length": steps.as_they_come,
+    "gradients of the recognisers' parameters too": steps.trainable,
+    "front end computed by each recogniser": steps.twice,
+    "front end: one recording at a time": steps.singly,
+    "front end: one recording at a time, at its very length": steps.any_size,
+    "front end: padded batch, norms one recording at a time": steps.at_once,
+    "front end: padded batch, masked norms": steps.masked,
+    "whole step: one recording at a time (exact-length buckets)": steps.one_by_one,
 }
 
 
-def seconds(step: Step, seed: int) -> float:
-    """What an epoch takes: of processor time on a CPU, which others may share, of the clock on a GPU."""
-    if not _on_gpu():
-        start = time.process_time()
-        step.epoch(seed)
-        return time.process_time() - start
-    torch.cuda.synchronize()
-    start = time.perf_counter()
-    step.epoch(seed)
-    torch.cuda.synchronize()
-    return time.perf_counter() - start
+@dataclass(frozen=True)
+class Found:
+    """What was measured with one backbone."""
+
+    seconds: dict[str, list[float]]  # step → of each epoch
+    memory: dict[str, float]  # step → MB
+    apart: dict[str, tuple[float, float]]  # step → relative difference of loss and of gradient
+
+    def ratio(self, over: str, under: str) -> float:
+        """Median over epochs of one step's time over that of another."""
+        return median(a / b for a, b in zip(self.seconds[over], self.seconds[under], strict=True))
 
 
-def interleaved(tried: Mapping[str, Step], repeats: int) -> dict[str, list[float]]:
-    """Seconds of each step's epochs, all steps by turns, after one epoch to warm up; an epoch's draws are the same."""
-    for step in tried.values():
-        step.epoch(0)
-    rounds = [{name: seconds(step, seed) for name, step in tried.items()} for seed in range(1, repeats + 1)]
-    return {name: [times[name] for times in rounds] for name in tried}
+def measure(name: str, builds: Mapping[str, Build], speech: Speech, size: Size, repeats: int) -> Found:
+    """Memory, results, then times with one backbone."""
+    with tempfile.TemporaryDirectory() as place:
+        folder = recognizers(Path(place), name, size)
+        memory = {step: peak_of_its_own(builds[step], folder, speech, size) for step in (PLAIN, OURS)}
+        apart = differences(folder, speech, size)
+        taken = interleaved({step: build(folder, speech, size) for step, build in builds.items()}, repeats)
+        steps.guides.cache_clear()
+        return Found(taken, memory, apart)
 
 
-def peak(build: Build, folder: Path, speech: Speech, size: Size) -> float:
-    """MB that the step of the batch with most samples takes beyond what stood in memory before."""
-    torch.set_num_threads(1)
-    step = build(folder, speech, size)
-    widest = max(step.batches(0), key=lambda batch: len(batch) * max(len(speech.wave(i)) for i in batch))
-    if _on_gpu():
-        torch.cuda.reset_peak_memory_stats()
-        before = torch.cuda.memory_allocated()
-        step.gradient(widest)
-        return (torch.cuda.max_memory_allocated() - before) / 2**20
-    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    step.gradient(widest)
-    return (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) / 1024
+def chosen(name: str, names: list[str], compiled: bool) -> dict[str, Build]:
+    """What is tried with a backbone: single changes with the first one of each kind of normalisation only."""
+    if name != next(other for other in names if _norm(other) == _norm(name)):
+        return STEPS
+    ours_already = steps.at_once if on_gpu() else steps.singly
+    skipped = {ours_already} if _norm(name) == "group" else {ours_already, steps.masked}
+    found = STEPS | {label: build for label, build in ABLATIONS.items() if build not in skipped}
+    return found | ({"encoders through torch.compile": steps.compiled} if compiled else {})
 
 
-def peak_of_its_own(build: Build, folder: Path, speech: Speech, size: Size) -> float:
-    """`peak`, on a CPU in a new process: a process only tells the most that it ever held."""
-    if _on_gpu():
-        return peak(build, folder, speech, size)
-    with ProcessPoolExecutor(1, get_context("spawn")) as pool:
-        return pool.submit(peak, build, folder, speech, size).result()
+def rates(name: str, found: Found, speech: Speech) -> list[list[str]]:
+    """Rates, memory and ratios of the four steps."""
+    heard, rows = sum(_seconds(speech)), []
+    for step in STEPS:
+        taken = median(found.seconds[step])
+        memory = f"{found.memory[step]:.0f}" if step in found.memory else ""
+        ratio, share = f"{found.ratio(PLAIN, step):.2f}", f"{100 * found.ratio(FLOOR, step):.0f} %"
+        both = [ratio, share] if step != MODULES else ["", ""]
+        rows.append([name, step, f"{len(speech) / taken:.2f}", f"{heard / taken:.1f}", memory, *both])
+    return rows
 
 
-def gradients(step: Step, batches: Sequence[Sequence[int]]) -> tuple[float, torch.Tensor]:
-    """Mean loss and gradient of the modules over batches of one size, without dropout and augmentation."""
-    step.learned.eval().zero_grad()
-    with (
-        patch.object(method, "change_speed", lambda waves, lengths, factor: (waves, lengths)),
-        patch.object(method, "tilt_spectrum", lambda waves, slope: waves),
-        torch.backends.cudnn.flags(enabled=True, allow_tf32=False),
-    ):
-        loss = sum(step.gradient(batch) for batch in batches) / len(batches)
-    found = torch.cat([p.grad.flatten() for p in step.learned.parameters() if p.grad is not None]) / len(batches)
-    step.learned.zero_grad()
-    return loss, found
+def changes(found: Mapping[str, Found]) -> list[list[str]]:
+    """How long the step takes after a single change, of what ours takes."""
+    labels = dict.fromkeys(label for one in found.values() for label in one.seconds if label not in STEPS)
+    tried = [one for one in found.values() if len(one.seconds) > len(STEPS)]
+    return [
+        [label, *(f"{one.ratio(label, OURS):.2f}" if label in one.seconds else "" for one in tried)] for label in labels
+    ]
 
 
-def differences(folder: Path, speech: Speech, size: Size) -> dict[str, tuple[float, float]]:
-    """How far loss and gradient of a padded batch are from those of the plain loop on single recordings, relatively."""
-    exact = replace(size, precision="no")
-    alone, ours, plain = (build(folder, speech, exact) for build in (steps.plain, steps.ours, steps.plain))
-    whole = list(range(min(size.batch, len(speech))))
-    loss, gradient = gradients(alone, [[i] for i in whole])
-    found = {"ours": gradients(ours, [whole]), "plain loop": gradients(plain, [whole])}
-    return {
-        name: (abs(its - loss) / abs(loss), float((slope - gradient).norm() / gradient.norm()))
-        for name, (its, slope) in found.items()
-    }
+def section(found: Mapping[str, Found], speech: Speech, size: Size, repeats: int) -> list[str]:
+    """The section as Markdown."""
+    seconds = _seconds(speech)
+    models = "base size" if size.base else f"width {size.width}, {size.layers} layers (large: a half wider, one more)"
+    clock = "elapsed time" if on_gpu() else "processor time, one thread"
+    ratios = [one.ratio(PLAIN, OURS) for one in found.values()]
+    bound = [
+        (median(one.seconds[FLOOR]) + median(one.seconds[MODULES])) / median(one.seconds[OURS])
+        for one in found.values()
+    ]
+    tried = [name for name, one in found.items() if len(one.seconds) > len(STEPS)]
+    return [
+        f"## A training step on a {'GPU' if on_gpu() else 'CPU'}",
+        "",
+        "Stage 1: modules forward, cross-entropy and CTC of two recognisers, backward. The recognisers have random "
+        f"weights, {models}, alike in nothing but the front end; precision {size.precision}. {len(speech)} clips of "
+        "noise as long as IEMOCAP's (log-normal of mean 4.5 s and deviation 3.2 s, drawn again outside 0.6 to 15 s; "
+        f"these: mean {sum(seconds) / len(seconds):.1f}, {min(seconds):.1f} to {max(seconds):.1f} s), batches of "
+        f"{size.batch}. Median of {repeats} epochs, all steps by turns; {clock}. {machine()}",
+        "",
+        "* *plain loop*: stock transformers models in eval mode, float32, gradients of all parameters, random batches "
+        "padded to the longest, each model its front end, attention masks for layer-norm models only.",
+        "* *ours*: the step of `Trainer`.",
+        "* *floor*: recognisers alone, forward and backward to their input; batches of one length, no padding.",
+        "* *modules alone*: SO and ER, which every loop computes, without recognisers.",
+        "* *MB*: what the batch of most samples needs beyond the models.",
+        "",
+        *table(
+            ["backbone", "step", "clips/s", "s of speech/s", "MB", "times as fast", "share of floor"],
+            [row for name, one in found.items() for row in rates(name, one, speech)],
+            words=2,
+        ),
+        "",
+        f"Ours is {min(ratios):.1f} to {max(ratios):.1f} times as fast as the plain loop. Floor and modules together "
+        f"are {100 * min(bound):.0f} to {100 * max(bound):.0f} % of it.",
+        "",
+        "What ours takes, in times, after a single change:",
+        "",
+        *table(["change", *tried], changes(found)),
+        "",
+        "Equal results: loss and gradient of a batch of "
+        f"{min(size.batch, len(speech))}, relative to the plain loop on one recording after another (L2 norm of the "
+        "difference; float32, no dropout, no augmentation). Padding is what the plain loop's group-norm models err by.",
+        "",
+        *table(
+            ["backbone", "norm", "step", "loss", "gradient"],
+            [row for item in found.items() for row in results(*item)],
+            3,
+        ),
+        "",
+        "GPU rows (`--base --device cuda`) form a section of their own, which is absent where no GPU was at hand.",
+    ]
 
 
-def measured(folder: Path, name: str, tried: Mapping[str, Build], size: Size, repeats: int) -> list[list[str]]:
-    ...
+def results(name: str, found: Found) -> list[list[str]]:
+    """How far each loop is from the plain one on single recordings."""
+    return [[name, _norm(name), step, *(f"{value:.1e}" for value in values)] for step, values in found.apart.items()]
 
 
-def _on_gpu() -> bool:
-    return processes.device().type == "cuda"
+def main(arguments: list[str] | None = None) -> None:
+    """Measure and write the section."""
+    options = _options(arguments)
+    if options.device == "cpu":
+        os.environ["ACCELERATE_USE_CPU"] = "true"  # new processes see it too
+    if not on_gpu():
+        torch.set_num_threads(1)
+    precision = options.precision or ("bf16" if on_gpu() else "no")
+    given = {field.name: getattr(options, field.name) for field in fields(Size)} | {"precision": precision}
+    size, speech = Size(**given), like_iemocap(options.clips)
+    names = list(CONFIGURATIONS) if options.backbone == "all" else [options.backbone]
+    found = {}
+    for name in names:
+        found[name] = measure(name, chosen(name, names, options.compile), speech, size, options.repeats)
+        print(
+            "\n".join(
+                table(["backbone", "step", "clips/s", "", "", "times as fast", ""], rates(name, found[name], speech), 2)
+            )
+        )
+    lines = section(found, speech, size, options.repeats)
+    write_section(options.page, "training step" + " on a GPU" * on_gpu(), "make bench", lines)
+    print("\n".join(lines))
+
+
+def _options(arguments: list[str] | None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.ArgumentDefaultsHelpFormatter)
+    parser.add_argument("--backbone", choices=[*CONFIGURATIONS, "all"], default="all")
+    parser.add_argument("--width", type=int, default=Size.width, help="of the stand-ins")
+    parser.add_argument("--layers", type=int, default=Size.layers, help="of the stand-ins")
+    parser.add_argument("--base", action="store_true", help="encoders of base size, width 768 and 12 layers, instead")
+    parser.add_argument("--device", choices=["cpu", "cuda"], help="cuda where there is one, if not given")
+    parser.add_argument("--precision", choices=["no", "bf16"], help="of all but the plain loop; bf16 on cuda, else no")
+    parser.add_argument("--compile", action="store_true", help="try torch.compile of the encoders too")
+    parser.add_argument("--clips", type=int, default=Size.clips)
+    parser.add_argument("--batch", type=int, default=Size.batch)
+    parser.add_argument("--repeats", type=int, default=3, help="epochs of each step")
+    parser.add_argument("--page", type=Path, default=SPEED, help="where the section is written")
+    return parser.parse_args(arguments)
+
+
+def _norm(name: str) -> str:
+    return "group" if CONFIGURATIONS[name][1] is GROUP_NORM else "layer"
+
+
+def _seconds(speech: Speech) -> list[float]:
+    return [len(speech.wave(index)) / SAMPLE_RATE for index in range(len(speech))]
+
+
+if __name__ == "__main__":
+    main()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import json
 from pathlib import Path
 
 import numpy as np
@@ -19,6 +20,9 @@ def write(path: Path, rows: list[dict[str, object]]) -> Path:
         writer = csv.DictWriter(file, list(rows[0]))
         writer.writeheader()
         writer.writerows(rows)
+    made_with = {"study": "A study", "corpus": "tones", "corpus hash": "0a", "weights": {"hubert-base": "tiny"}}
+    made_with |= {"folds": 1, "repeats": 2, "changed settings": ["cascade.epochs=4"]}
+    path.with_suffix(".json").write_text(json.dumps(made_with))
     return path
 
 
@@ -39,7 +43,8 @@ def cells(line: str) -> list[str]:
 def test_table_one_has_a_row_a_method_with_paper_and_ours_side_by_side(tmp_path: Path) -> None:
     table = write(tmp_path / "table1.csv", [*scores(**PLACE, method="clean"), *scores(**PLACE, method="Aclipse")])
     (page,) = reproduced.draw(table)
-    lines = page.read_text("utf-8").splitlines()
+    assert page.read_text("utf-8").startswith("# A study\n")
+    lines = page.read_text("utf-8").splitlines()[2:]
     rows = [dict(zip(cells(lines[0]), cells(line), strict=True)) for line in lines[2:4]]
     assert [row["method"] for row in rows] == ["clean", "Aclipse"]
     assert rows[0]["WA %, paper"] == "79.75"
@@ -47,18 +52,35 @@ def test_table_one_has_a_row_a_method_with_paper_and_ours_side_by_side(tmp_path:
     assert rows[0]["SNR dB, ours"] == "– ± 1.0 [50.0–80.0]"
     assert "UAR %, paper" not in rows[0]  # the paper has none
     assert (rows[1]["split"], rows[1]["repeats"], rows[1]["clips"]) == ("speaker-kfold", "5", "100")
-    assert lines[-1] == "Folds of speaker-kfold: 0a1b 2c3d"
+    assert lines[-4:] == [
+        "Folds of speaker-kfold: 0a1b 2c3d",
+        "Corpus: tones [0a], which is not the paper's: its columns are for orientation.",
+        "Weights: hubert-base = tiny. Folds: 1 of 5; repeats: 2 (the paper: 5 and 5).",
+        "Settings unlike the paper's protocol: cascade.epochs=4.",
+    ]
 
 
 def test_matched_accuracies_stand_side_by_side(tmp_path: Path) -> None:
     bins = [
-        {**PLACE, "series": "ER", "validation wa": "70–72", "wer": 55.0, "wa": 69.5, "cells": 3},
-        {**PLACE, "series": "SO", "validation wa": "70–72", "wer": "not reached", "wa": "", "cells": 0},
+        {
+            **PLACE,
+            "series": "ER − SO",
+            "validation wa": "any",
+            "paper": 5.0,
+            "test wer": 4.0,
+            "std": 2.0,
+            "cells": 3,
+            "test wa": "",
+        },
+        {**PLACE, "series": "ER", "validation wa": "70–72", "test wer": 55.0, "std": 2.5, "cells": 3, "test wa": 69.5},
+        {**PLACE, "series": "SO", "validation wa": "70–72", "test wer": "not reached", "std": "", "cells": 0},
     ]
     page, figure = reproduced.draw(write(tmp_path / "fig5.csv", bins))
-    heading, _, row = page.read_text("utf-8").splitlines()[:3]
+    heading, _, row = page.read_text("utf-8").splitlines()[2:5]
     found = dict(zip(cells(heading), cells(row), strict=True))
-    assert (found["ER"], found["SO"]) == ("55.0 at 69.5 (3)", "not reached")
+    assert (found["ER"], found["SO"]) == ("55.0 ± 2.5 at 69.5 (3)", "not reached")
+    ahead = "ER − SO, hubert-base, speaker-kfold: 4.0 ± 2.0 points of WER over 3 matched bins; the paper: about 5.0."
+    assert ahead in page.read_text("utf-8")
     assert figure.read_bytes().startswith(b"\x89PNG")
     assert figure.with_suffix(".pdf").read_bytes().startswith(b"%PDF")
 
@@ -70,7 +92,7 @@ def test_every_other_figure_is_drawn_from_its_table(name: str, tmp_path: Path) -
         "fig3": [{**PLACE, "lambda_one": weight, "epoch": epoch, **curve} for weight in (0.1, 1.0) for epoch in (0, 1)],
         "fig6": [{**PLACE, "band": "above 2000 Hz", "paper": "falls", "energy change dB": -3.0, "std": 1.0}],
         "fig7": [
-            {**PLACE, "method": method, "emotion": emotion, "read as": read, "paper": "", "share": 50.0}
+            {**PLACE, "method": method, "emotion": emotion, "read as": read, "paper": "", "mean": 50.0}
             for method in ("clean", "Aclipse") for emotion in ("happy", "sad") for read in ("happy", "sad")
         ],
         "transfer": [

@@ -25,7 +25,7 @@ from aclipse.records import Run
 from aclipse.seeds import derive
 from aclipse.training import checkpoint, processes
 from aclipse.training.batches import Batch, Speech, read_all
-from aclipse.training.loop import Job, fit
+from aclipse.training.loop import Job, Order, fit
 from aclipse.training.recognition import Task, new_recognizer, train_recognizer
 
 log = logging.getLogger(__name__)
@@ -101,6 +101,8 @@ def _train(run: Run, task: Task, recipe: Recipe, speech: dict[str, Speech]) -> N
     parts, loop = (speech["train"], speech["validation"]), getattr(recipe.evaluators, task.name)
     progress = train_recognizer(task, network, parts, loop, run.folder / task.name, recipe.seed)
     _save(run, task.name, network, speech, progress.best_score)
+    if processes.is_main():  # four times the network; what it is for has ended
+        (run.folder / task.name / "checkpoint.safetensors").unlink(missing_ok=True)
 
 
 def _train_shared(run: Run, recipe: Recipe, heard: dict[Task, dict[str, Speech]]) -> None:
@@ -122,7 +124,7 @@ def _train_shared(run: Run, recipe: Recipe, heard: dict[Task, dict[str, Speech]]
         truths = ((task, [task.target(clip) for clip in part.clips]) for task in heard)
         return {t.name: t.score(truth, read_all(head, part)) for (t, truth), head in zip(truths, heads, strict=True)}
 
-    def order(epoch: int) -> tuple[Speech, list[list[int]]]:
+    def order(epoch: int) -> Order:
         return speech["train"], speech["train"].shuffled(loop.batch_size, derive(recipe.seed, "shared", "order", epoch))
 
     job = Job(
@@ -134,6 +136,8 @@ def _train_shared(run: Run, recipe: Recipe, heard: dict[Task, dict[str, Speech]]
     found = scores(speech["validation"])
     for task, head in zip((emotion, words), heads, strict=True):
         _save(run, task.name, head, speech, found[task.name])
+    if processes.is_main():
+        (run.folder / "shared" / "checkpoint.safetensors").unlink(missing_ok=True)
 
 
 def _save(run: Run, name: str, network: Any, speech: dict[str, Speech], validation: float) -> None:

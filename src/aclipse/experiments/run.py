@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+import shutil
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -155,20 +156,38 @@ def load_cascade(folder: Path | str) -> Cascade:
 def _open(run: Run, recipe: Recipe, manifest: Manifest, resume: bool) -> None:
     folder = run.folder
     made_with = environment(torch.get_num_threads())
-    wanted = {"recipe": recipe.model_dump(mode="json"), "corpus": describe(manifest), "seed": recipe.seed}
     if (folder / "run.json").exists():
         if not resume:
             raise RunError(f"{folder} already holds a run. Go on with --resume, or give another folder with --output.")
+        check_same(run, recipe, manifest)
+        for left in folder.rglob(".*.part"):  # what a kill has left half-written
+            shutil.rmtree(left) if left.is_dir() else left.unlink()
         facts = run.facts
-        differing = [key for key, value in wanted.items() if json.loads(json.dumps(value)) != facts.get(key)]
-        if differing:
-            raise RunError(f"{folder} holds a run of another {' and '.join(differing)}. Give another --output.")
         if facts["environment"] != made_with:
             log.warning("resuming with %s what began with %s: weights may differ", made_with, facts["environment"])
         return
     if folder.exists() and any(path.suffix != ".part" for path in folder.iterdir()):  # a kill may leave a part
         raise RunError(f"{folder} holds something else than a run. Give an empty or a new folder with --output.")
-    run.note(aclipse=__version__, created=now(), environment=made_with, **wanted)
+    run.note(aclipse=__version__, created=now(), environment=made_with, **_asked(recipe, manifest))
+
+
+def check_same(run: Run, recipe: Recipe, manifest: Manifest) -> None:
+    """Raise RunError if a run there is of another recipe, corpus or seed; where curves are tracked makes none other."""
+    wanted = json.loads(json.dumps(_asked(recipe, manifest)))
+    facts = run.facts
+    differing = [key for key in wanted if _untracked(wanted[key]) != _untracked(facts.get(key))]
+    if differing:
+        raise RunError(f"{run.folder} holds a run of another {' and '.join(differing)}. Give another --output.")
+
+
+def _asked(recipe: Recipe, manifest: Manifest) -> dict[str, Any]:
+    return {"recipe": recipe.model_dump(mode="json"), "corpus": describe(manifest), "seed": recipe.seed}
+
+
+def _untracked(settings: Any) -> Any:
+    if not isinstance(settings, dict):
+        return settings
+    return {name: _untracked(value) for name, value in settings.items() if name != "tracker"}
 
 
 def describe(manifest: Manifest) -> dict[str, Any]:

@@ -71,8 +71,14 @@ def side_file(source: str, name: str) -> Any:
 
 
 def _unusable(source: str, error: Exception) -> BackboneError:
-    what = "holds nothing that transformers can read" if Path(source).exists() else "cannot be had"
+    path = Path(source)
+    if path.exists():
+        what = f"holds nothing that transformers can read ({str(error).splitlines()[0]})"
+    elif path.is_absolute() or source.startswith("."):
+        what = "does not exist"
+    else:
+        what = f"cannot be had ({str(error).splitlines()[0]})"
     return BackboneError(
-        f"{source} {what} ({str(error).splitlines()[0]}). Give a folder with config.json and model.safetensors, "
+        f"{source} {what}. Give a folder with config.json and model.safetensors, "
         "downloaded beforehand if this machine is offline, or the id of a wav2vec 2.0, HuBERT or WavLM checkpoint."
     )

@@ -11,8 +11,10 @@ from torch import Tensor
 
 from aclipse.audio import files
 from aclipse.audio.signal import pad_stack
-from aclipse.contracts import Clip, Recognizer, Wave
+from aclipse.contracts import SAMPLE_RATE, Clip, Recognizer, Wave
 from aclipse.training import processes
+
+MOST_SAMPLES = 160 * SAMPLE_RATE  # of a batch that is read: 16 clips of 10 s; a long one fills an accelerator
 
 
 @dataclass(frozen=True)
@@ -56,9 +58,15 @@ class Speech:
         return Batch(waves.to(place), lengths.to(place), [self.clips[i] for i in indices])
 
     def in_order(self, size: int) -> Iterator[list[int]]:
-        """Indices of batches of similar length, every clip once."""
-        order = sorted(range(len(self)), key=lambda i: len(self.wave(i)))
-        return (order[start : start + size] for start in range(0, len(order), size))
+        """Indices of batches of similar length, every clip once; fewer than ``size`` where clips are long."""
+        batch: list[int] = []
+        for index in sorted(range(len(self)), key=lambda i: len(self.wave(i))):
+            if batch and (len(batch) == size or (len(batch) + 1) * len(self.wave(index)) > MOST_SAMPLES):
+                yield batch
+                batch = []
+            batch.append(index)
+        if batch:
+            yield batch
 
     def shuffled(self, size: int, seed: int, pool: int = 8) -> list[list[int]]:
         """Indices of random batches, each of similar length: sorted within random pools of ``pool`` batches."""

@@ -30,6 +30,7 @@ from aclipse.training.batches import Batch, Speech
 log = logging.getLogger(__name__)
 
 Row = dict[str, float]
+Order = tuple[Speech, Sequence[Sequence[int]]]  # clips, and batches as indices of them
 
 
 class LoopSettings(Settings):
@@ -41,7 +42,7 @@ class LoopSettings(Settings):
     learning_rate: float = Field(1e-3, gt=0)
     schedule: Literal["constant", "cosine", "linear"] = "cosine"  # where it goes after the warm-up: stays, or to zero
     warm_up: float = Field(0.05, ge=0, lt=1)  # share of the training in which the rate rises from 1 % to its full value
-    clip_norm: float = Field(5.0, gt=0)  # upper limit on the gradient's L2 norm
+    clip_norm: float = Field(5.0, ge=0)  # limit on the gradient's L2 norm; 0: none
     patience: int | None = Field(None, ge=1)  # epochs without a better score after which to stop; never if not given
     precision: Literal["no", "bf16", "fp16"] = "no"  # mixed precision of the forward pass
     tracker: Literal["tensorboard"] | None = None  # beside history.csv; through accelerate
@@ -53,9 +54,7 @@ class Job:
 
     name: str
     network: nn.Module
-    batches: Callable[
-        [int], tuple[Speech, Sequence[Sequence[int]]]
-    ]  # epoch → clips, and the batches as indices of them
+    batches: Callable[[int], Order]  # of an epoch
     objective: Callable[[Batch], tuple[Tensor, dict[str, Tensor]]]  # loss to minimise, terms to log
     validate: Callable[[], Row]
     score: Callable[[Row], float]
@@ -91,9 +90,7 @@ def fit(job: Job, settings: LoopSettings, folder: Path, seed: int = 0) -> Progre
             terms = _one_epoch(job, accelerator, optimizer, settings, epoch)
         job.network.eval()
         processes.average_buffers(job.network)
-        with accelerator.autocast():
-            scores = job.validate()
-        row = {"epoch": epoch, **terms, **scores, "seconds": round(time.perf_counter() - started, 1)}
+        row = {"epoch": epoch, **terms, **job.validate(), "seconds": round(time.perf_counter() - started, 1)}
         _keep(progress, row, job)
         accelerator.log(row, step=epoch)
         if processes.is_main():
@@ -166,7 +163,7 @@ def _one_epoch(job: Job, accelerator: Accelerator, optimizer: Any, settings: Loo
             for name, value in _backward(job, accelerator, speech, indices, 1 / len(group)).items():
                 sums[name] = sums.get(name, 0.0) + value * len(group) / len(batches)
         processes.sum_gradients(job.network)
-        norm = accelerator.clip_grad_norm_(parameters, settings.clip_norm)
+        norm = accelerator.clip_grad_norm_(parameters, settings.clip_norm or math.inf)
         if torch.isfinite(norm) or accelerator.scaler is not None:  # with fp16 the scaler looks, skips and learns
             optimizer.step()
         else:

@@ -61,10 +61,11 @@ def together(rows: list[T]) -> list[T]:
 def sum_gradients(network: nn.Module) -> None:
     """Add up what the processes' shares of a batch have left in the gradients."""
     if _state().num_processes > 1:
-        for parameter in network.parameters():
-            if parameter.requires_grad:
-                grad = torch.zeros_like(parameter) if parameter.grad is None else parameter.grad
-                parameter.grad = reduce(grad, "sum")
+        learned = [parameter for parameter in network.parameters() if parameter.requires_grad]
+        grads = [torch.zeros_like(p) if p.grad is None else p.grad for p in learned]  # a dropped layer has none
+        flat = reduce(torch.cat([grad.flatten() for grad in grads]), "sum")
+        for parameter, grad in zip(learned, flat.split([p.numel() for p in learned]), strict=True):
+            parameter.grad = grad.view_as(parameter).clone()
 
 
 def average_buffers(network: nn.Module) -> None:

@@ -14,7 +14,7 @@ from aclipse.audio.augment import augment
 from aclipse.contracts import Clip
 from aclipse.seeds import derive
 from aclipse.training.batches import Batch, Speech, read_all
-from aclipse.training.loop import Job, LoopSettings, Progress, fit
+from aclipse.training.loop import Job, LoopSettings, Order, Progress, fit
 
 Marks = dict[str, tuple[float, float]]  # metric → (value, weight) of one clip; a corpus's score is Σ value / Σ weight
 
@@ -56,7 +56,7 @@ def train_recognizer(
     train, validation = parts
     truth = [task.target(clip) for clip in validation.clips]
 
-    def batches(epoch: int) -> tuple[Speech, list[list[int]]]:
+    def batches(epoch: int) -> Order:
         return train, train.shuffled(settings.batch_size, derive(seed, task.name, "order", epoch))
 
     def objective(batch: Batch) -> tuple[Tensor, dict[str, Tensor]]:

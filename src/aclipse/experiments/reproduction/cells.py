@@ -13,13 +13,12 @@ from typing import Any
 from aclipse.atomic import replacing, write_table
 from aclipse.audio import files
 from aclipse.contracts import Clip, Guides, Wave
-from aclipse.experiments.recipe import AuditSettings
 from aclipse.experiments.reproduction.plan import PUBLISHED, Cell, Plan
 from aclipse.experiments.run import Prepared, load_cascade, prepare
 from aclipse.metrics.quality import snr_db
 from aclipse.metrics.transcription import word_edits
 from aclipse.models import text
-from aclipse.protections.cascade.method import CascadeSettings, Trainer
+from aclipse.protections.cascade.method import Trainer
 from aclipse.training import processes
 from aclipse.training.batches import Speech, read_all
 
@@ -30,30 +29,33 @@ COLUMNS = ["id", "speaker", "emotion", "felt", "said", "heard", "edits", "words"
 
 def carry_out(plan: Plan) -> None:
     """Train and score all that the plan lacks; what an interrupted call has done is kept."""
+    plan.check()
     log.info(plan.study.title)
     for place, cells in groupby(plan.cells(), lambda cell: (cell.backbone, cell.kind, cell.fold)):
-        todo = [cell for cell in cells if not (plan.cell_folder(cell) / "clips.csv").exists()]
-        folder = plan.run_folder(*place)
-        if todo or not (folder / "clean.csv").exists():
-            prepared = _recognisers(plan, *place)
-            _score(folder / "clean.csv", prepared.guides, prepared.speech["test"], lambda wave, clip: wave)
-            for cell in todo:
-                _train(plan, cell, prepared)
+        _one_fold(plan, place, list(cells))
     if plan.study.transfer:
-        for judge, kind, fold in plan.places():
-            _judge_the_others(plan, judge, kind, fold)
+        for place in plan.places():
+            _judge_the_others(plan, *place)
+
+
+def _one_fold(plan: Plan, place: tuple[str, str, int], cells: list[Cell]) -> None:
+    todo = [cell for cell in cells if not (plan.cell_folder(cell) / "clips.csv").exists()]
+    clean = plan.run_folder(*place) / "clean.csv"
+    if todo or not clean.exists():
+        prepared = _recognisers(plan, *place)
+        _score(clean, prepared.guides, prepared.speech["test"], lambda wave, clip: wave)
+        for cell in todo:
+            _train(plan, cell, prepared)
 
 
 def _recognisers(plan: Plan, backbone: str, kind: str, fold: int) -> Prepared:
-    """A fold's run; cascades and audits of any settings share it, so none of theirs are among its own."""
-    recipe = plan.recipe(backbone, kind, fold)
-    recipe = recipe.model_copy(update={"cascade": CascadeSettings(), "audit": AuditSettings()})
+    recipe = plan.recognisers(backbone, kind, fold)
     return prepare(recipe, plan.manifest, plan.run_folder(backbone, kind, fold), resume=True)
 
 
-def judged(folder: Path, judge: str) -> Path:
-    """How another backbone's recognisers read a cell's test part."""
-    return folder / f"judged-by-{judge}.csv"
+def reading(cell: Cell, judge: str) -> str:
+    """The table of how a backbone's recognisers read a cell's test part: its own, or another's."""
+    return "clips.csv" if judge == cell.backbone else f"judged-by-{judge}.csv"
 
 
 def _train(plan: Plan, cell: Cell, prepared: Prepared) -> None:
@@ -68,20 +70,21 @@ def _train(plan: Plan, cell: Cell, prepared: Prepared) -> None:
         if processes.is_main():
             cascade.save(folder / "weights.safetensors")
         processes.wait()
-    _score(folder / "clips.csv", prepared.guides, prepared.speech["test"], _releaser(folder))
+    _score(folder / "clips.csv", prepared.guides, prepared.speech["test"], releaser(folder))
 
 
 def _judge_the_others(plan: Plan, judge: str, kind: str, fold: int) -> None:
     others = [cell for cell in plan.cells() if (cell.kind, cell.fold) == (kind, fold) and cell.backbone != judge]
-    todo = [cell for cell in others if not judged(plan.cell_folder(cell), judge).exists()]
+    todo = [cell for cell in others if not (plan.cell_folder(cell) / reading(cell, judge)).exists()]
     if todo:
         prepared = _recognisers(plan, judge, kind, fold)
         for cell in todo:
             folder = plan.cell_folder(cell)
-            _score(judged(folder, judge), prepared.guides, prepared.speech["test"], _releaser(folder))
+            _score(folder / reading(cell, judge), prepared.guides, prepared.speech["test"], releaser(folder))
 
 
-def _releaser(folder: Path) -> Callable[[Wave, Clip], Wave]:
+def releaser(folder: Path) -> Callable[[Wave, Clip], Wave]:
+    """What a trained cell makes of a clip, as `protect` would write it."""
     cascade = load_cascade(folder / "weights.safetensors")
     cascade.network.to(processes.device())
     return lambda wave, clip: files.quantized(cascade.release(wave))

@@ -14,11 +14,15 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from aclipse.corpora import splits
 from aclipse.corpora.manifest import Manifest
 from aclipse.errors import RecipeError
-from aclipse.experiments.recipe import Recipe, parse_recipe
+from aclipse.experiments import guides
+from aclipse.experiments.recipe import AuditSettings, Recipe, parse_recipe
 from aclipse.experiments.reproduction import paper
+from aclipse.experiments.run import check_same, chosen, usable
 from aclipse.protections.cascade.method import CascadeSettings
+from aclipse.records import Run
 
 
 @dataclass(frozen=True)
@@ -26,18 +30,17 @@ class Variant:
     """A cascade with a few settings unlike the published one's; one that ``shares`` goes on from its stage 1."""
 
     name: str
-    settings: Mapping[str, Any] = field(default_factory=dict)
+    settings: Mapping[str, Any] = field(default_factory=dict, hash=False)
     shares: bool = False
+    first_only: bool = False  # nothing is read from its stage 2, which lasts one epoch
 
 
 PUBLISHED = Variant("published")
 
 
-def _lambdas(setting: str, shares: bool) -> tuple[Variant, ...]:
-    return tuple(
-        PUBLISHED if value == 1.0 else Variant(f"{setting}-{value:g}", {setting: value}, shares)
-        for value in paper.LAMBDAS
-    )
+def _lambdas(setting: str, **how: bool) -> tuple[Variant, ...]:
+    others = (Variant(f"{setting}-{value:g}", {setting: value}, **how) for value in paper.LAMBDAS if value != 1.0)
+    return (PUBLISHED, *others)
 
 
 @dataclass(frozen=True)
@@ -53,7 +56,7 @@ class Study:
 
 STUDIES = {
     "table1": Study("Table I: four backbones, clean and protected"),
-    "fig3": Study("Fig. 3: weight λ1 of CTC in stage 1", _lambdas("lambda_one", shares=False), ablation=True),
+    "fig3": Study("Fig. 3: weight λ1 of CTC in stage 1", _lambdas("lambda_one", first_only=True), ablation=True),
     "fig4": Study("Fig. 4: weight λ2 of CTC in stage 2", _lambdas("lambda_two", shares=True), ablation=True),
     "fig5": Study("Fig. 5: which module stage 2 tunes", (PUBLISHED, Variant("tuned-so", {"tuned": "so"}, shares=True)),
                   ablation=True),
@@ -92,7 +95,7 @@ class Plan:
         """Every cascade of the study, fold by fold; a variant comes after the one whose stage 1 it shares."""
         for backbone, kind, fold in self.places():
             for repeat in range(self.repeats):
-                for variant in sorted(self.study.variants, key=lambda variant: variant.name != "published"):
+                for variant in self.study.variants:
                     yield Cell(backbone, kind, fold, variant, repeat)
 
     def places(self) -> list[tuple[str, str, int]]:
@@ -105,19 +108,41 @@ class Plan:
 
     def cell_folder(self, cell: Cell) -> Path:
         """Where a cascade is; one of other settings has another place."""
-        digest = hashlib.sha256(self.cascade(cell).model_dump_json().encode()).hexdigest()[:8]
+        settings = self.cascade(cell).model_dump_json(exclude={"tracker"})
+        digest = hashlib.sha256(settings.encode()).hexdigest()[:8]
         place = self.run_folder(cell.backbone, cell.kind, cell.fold)
         return place / "cells" / f"{cell.variant.name}-{digest}" / f"repeat-{cell.repeat}"
 
     def cascade(self, cell: Cell) -> CascadeSettings:
-        """The settings of a cascade; the test part is watched for curves, never for a choice."""
+        """The settings of a cascade; where ablations are drawn the test part is watched, never for a choice."""
         settings = self.recipe(cell.backbone, cell.kind, cell.fold).cascade.model_dump()
-        return CascadeSettings(**{**settings, **cell.variant.settings, "watch_test": True})
+        settings |= {**cell.variant.settings, "watch_test": cell.backbone == paper.ABLATED}
+        if cell.variant.first_only:
+            first = settings["stage_one_epochs"] or settings["epochs"] // 2
+            settings |= {"stage_one_epochs": first, "epochs": first + 1}
+        return CascadeSettings(**settings)
 
     def recipe(self, backbone: str, kind: str, fold: int) -> Recipe:
         """The settings of a fold; its variants change some of those of the cascade."""
         settings = paper.protocol(backbone, self.backbones[backbone], kind, fold)
         return parse_recipe(settings, "reproduce", self.changes)
+
+    def recognisers(self, backbone: str, kind: str, fold: int) -> Recipe:
+        """The settings of a fold's run; cascades and audits of any settings share it, so it has none of theirs."""
+        recipe = self.recipe(backbone, kind, fold)
+        return recipe.model_copy(update={"cascade": CascadeSettings(), "audit": AuditSettings()})
+
+    def check(self) -> None:
+        """Raise what would stop the study later: a split that cannot be, missing weights, runs of other settings."""
+        for place in self.places():
+            recipe, run = self.recognisers(*place), Run(self.run_folder(*place))
+            manifest = chosen(self.manifest, recipe.corpus.only)
+            if (run.folder / "run.json").exists():
+                check_same(run, recipe, manifest)
+            else:
+                emotions = recipe.corpus.emotions
+                splits.split(usable(manifest), **recipe.split.model_dump(), seed=recipe.seed, emotions=emotions)
+            guides.check(run, recipe.evaluators)
 
 
 def make_plan(

@@ -30,9 +30,9 @@ class Estimate:
     low: float
     high: float
 
-    def row(self) -> dict[str, float]:
-        """As cells of a table, rounded."""
-        return {name: round(getattr(self, name), 4) for name in ("mean", "std", "low", "high")}
+    def row(self, scale: float = 1.0) -> dict[str, float]:
+        """As cells of a table, rounded to two places after scaling."""
+        return {name: round(scale * getattr(self, name), 2) for name in ("mean", "std", "low", "high")}
 
 
 def read(path: Path) -> Rows:
@@ -41,21 +41,29 @@ def read(path: Path) -> Rows:
         return list(csv.DictReader(file))
 
 
-def estimates(repeats: Sequence[Rows], seed: int = 0) -> dict[str, Estimate]:
+def estimates(repeats: Sequence[Rows]) -> dict[str, Estimate]:
     """WA, UAR, WER and SNR of repeats that have read the same clips, each repeat's folds joined into one list of rows.
 
     An interval draws speakers, the same for every repeat; with one repeat the deviation is NaN.
     """
     ordered = [sorted(rows, key=lambda row: row["id"]) for rows in repeats]
     speakers = [row["speaker"] for row in ordered[0]]
-    found = {}
-    for name, statistic in _statistics(ordered).items():
-        everything = np.arange(len(speakers))
-        each = statistic(everything)
-        low, high = clustered_bootstrap(lambda index, s=statistic: float(s(index).mean()), speakers, DRAWS, seed=seed)  # type: ignore[misc]
-        spread = float(each.std(ddof=1)) if len(each) > 1 else float("nan")
-        found[name] = Estimate(float(each.mean()), spread, low, high)
-    return found
+    return {name: _estimate(statistic, speakers) for name, statistic in _statistics(ordered).items()}
+
+
+def _estimate(statistic: Callable[[Any], Array], speakers: Sequence[str]) -> Estimate:
+    each = statistic(np.arange(len(speakers)))
+    low, high = clustered_bootstrap(lambda index: float(statistic(index).mean()), speakers, DRAWS)
+    return Estimate(float(each.mean()), spread(each), low, high)
+
+
+def spread(values: Any) -> float:
+    """Standard deviation of a sample; NaN for fewer than two values.
+
+    >>> spread([1.0, 3.0]), spread([1.0])
+    (1.4142135623730951, nan)
+    """
+    return float(np.std(values, ddof=1)) if len(values) > 1 else float("nan")
 
 
 def _statistics(repeats: Sequence[Rows]) -> dict[str, Callable[[Any], Array]]:
@@ -82,45 +90,58 @@ def _table(repeats: Sequence[Rows], value: Callable[[dict[str, str]], Any]) -> A
     return np.array([[float(value(row)) for row in rows] for rows in repeats])
 
 
-def confusion(repeats: Sequence[Rows]) -> tuple[list[str], Array]:
-    """Share of each true emotion (row) that was read as each (column), over all repeats."""
-    rows = [row for repeat in repeats for row in repeat]
-    labels = sorted({row["emotion"] for row in rows} | {row["felt"] for row in rows})
-    counts = np.zeros((len(labels), len(labels)))
-    for row in rows:
-        counts[labels.index(row["emotion"]), labels.index(row["felt"])] += 1
-    return labels, counts / np.maximum(counts.sum(1, keepdims=True), 1)
+def confusion(repeats: Sequence[Rows]) -> dict[tuple[str, str], Estimate]:
+    """Share of each true emotion that was read as each: (emotion, read as) → the estimate over repeats."""
+    ordered = [sorted(rows, key=lambda row: row["id"]) for rows in repeats]
+    speakers = [row["speaker"] for row in ordered[0]]
+    true = np.array([row["emotion"] for row in ordered[0]])
+    felt = np.array([[row["felt"] for row in rows] for rows in ordered])
+    emotions = sorted({row["emotion"] for row in ordered[0]})
+    labels = sorted({row["felt"] for rows in ordered for row in rows} | set(emotions))
+
+    def share(emotion: str, read: str) -> Callable[[Any], Array]:
+        def statistic(index: Any) -> Array:
+            said = true[index] == emotion
+            return (felt[:, index] == read)[:, said].mean(1) if said.any() else np.full(len(felt), np.nan)
+
+        return statistic
+
+    return {(emotion, read): _estimate(share(emotion, read), speakers) for emotion in emotions for read in labels}
 
 
 def curves(histories: Iterable[Rows]) -> list[dict[str, float]]:
-    """Mean and deviation, over folds and repeats, of what stage 1 logged in each epoch on validation clips."""
-    by_epoch: dict[int, list[dict[str, str]]] = defaultdict(list)
+    """Stage 1, epoch by epoch: mean and deviation over folds and repeats.
+
+    Losses are those of the training clips, WA and WER those of the validation clips.
+    """
+    by_epoch: dict[int, Rows] = defaultdict(list)
     for history in histories:
         for row in history:
             if row["stage"] == "1":
                 by_epoch[int(row["epoch"])].append(row)
     found = []
     for epoch, rows in sorted(by_epoch.items()):
-        values = {name: np.array([float(row[name]) for row in rows]) for name in CURVES}
-        means = {name: float(value.mean()) for name, value in values.items()}
-        found.append({"epoch": epoch, **means, **{f"{name} std": float(v.std()) for name, v in values.items()}})
+        values = {name: [float(row[name]) for row in rows] for name in CURVES}
+        means = {name: float(np.mean(value)) for name, value in values.items()}
+        found.append({"epoch": epoch, **means, **{f"{name} std": spread(value) for name, value in values.items()}})
     return found
 
 
-def matched(histories: Iterable[Rows], stage: str) -> dict[float, tuple[float, float, int]]:
-    """WER at equal accuracy: bin of accuracy → (WER, accuracy, cells).
+def matched(history: Rows, stage: str) -> dict[float, tuple[float, float]]:
+    """WER at an accuracy: bin of validation accuracy → (WER, accuracy) of the test part, in one cell.
 
-    In every cell the epoch of ``stage`` with the highest *validation* WER among those whose validation accuracy is in
-    the bin is taken, and its WER and accuracy on the *test* part are averaged; so no choice looks at the test part.
+    In each bin the epoch of ``stage`` with the highest *validation* WER is taken, so that no choice looks at the test
+    part.
     """
-    found: dict[float, list[tuple[float, float]]] = defaultdict(list)
-    for history in histories:
-        best: dict[float, dict[str, str]] = {}
-        for row in history:
-            place = round(min(np.floor(float(row["accuracy"]) / BIN + 1e-9) * BIN, 1 - BIN), 4)
-            if row["stage"] == stage and float(row["wer"]) > float(best.get(place, {"wer": "-1"})["wer"]):
-                best[place] = row
-        for place, row in best.items():
-            found[place].append((float(row["test_wer"]), float(row["test_accuracy"])))
-    means = {place: np.mean(pairs, axis=0) for place, pairs in sorted(found.items())}
-    return {place: (float(wer), float(accuracy), len(found[place])) for place, (wer, accuracy) in means.items()}
+    best: dict[float, dict[str, str]] = {}
+    for row in history:
+        place = round(min(np.floor(float(row["accuracy"]) / BIN + 1e-9) * BIN, 1 - BIN), 4)
+        if row["stage"] == stage and float(row["wer"]) > float(best.get(place, {"wer": "-1"})["wer"]):
+            best[place] = row
+    return {place: (float(row["test_wer"]), float(row["test_accuracy"])) for place, row in best.items()}
+
+
+def kept_the_floor(histories: Iterable[Rows]) -> tuple[int, int]:
+    """In how many cells the epoch chosen in the end had the accuracy asked for, and of how many."""
+    chosen = [row for history in histories for row in history if row["chosen"] == "1"]
+    return sum(float(row["accuracy"]) >= float(row["floor"]) for row in chosen), len(chosen)

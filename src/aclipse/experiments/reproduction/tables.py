@@ -2,22 +2,20 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from aclipse.atomic import write_table
+from aclipse.atomic import write_table, write_text
 from aclipse.audio import files
 from aclipse.contracts import SAMPLE_RATE, Wave
-from aclipse.corpora import manifest as manifests
-from aclipse.corpora import splits
 from aclipse.experiments.reproduction import paper, summary
-from aclipse.experiments.reproduction.cells import judged
+from aclipse.experiments.reproduction.cells import reading, releaser
 from aclipse.experiments.reproduction.plan import PUBLISHED, Cell, Plan, Variant
 from aclipse.experiments.reproduction.summary import Rows
-from aclipse.experiments.run import load_cascade
 from aclipse.records import Run
 
 Table = Iterator[dict[str, Any]]
@@ -25,91 +23,103 @@ EDGE_HZ = 2000  # the paper: energy above falls, below barely changes
 
 
 def write(plan: Plan) -> None:
-    """Write ROOT/NAME.csv of a study that has been carried out."""
+    """Write ROOT/NAME.csv of a study that has been carried out, and ROOT/NAME.json, what it was made with."""
     rows = list(TABLES[plan.name](plan))
+    made_with = {
+        "study": plan.study.title, "corpus": plan.manifest.name, "corpus hash": plan.manifest.hash,
+        "weights": plan.backbones, "folds": plan.folds, "repeats": plan.repeats, "changed settings": plan.changes,
+    }  # fmt: skip
+    write_text(plan.root / f"{plan.name}.json", json.dumps(made_with, indent=2, default=list) + "\n")
     write_table(plan.root / f"{plan.name}.csv", list(rows[0]), rows)
 
 
 def _table1(plan: Plan) -> Table:
     for backbone, kind in _backbones_and_kinds(plan):
-        row = paper.BACKBONES[backbone]
-        reported = {"clean": {"wa": row.clean_wa, "wer": row.clean_wer}} | {
-            "Aclipse": {"wa": row.protected_wa, "wer": row.protected_wer}
-        }
-        for method, repeats in (("clean", [_clean(plan, backbone, kind)]), ("Aclipse", _read(plan, backbone, kind))):
-            yield from _scores(
-                {"backbone": backbone, "split": _split(plan, backbone, kind), "method": method},
-                repeats,
-                reported[method],
-            )
+        row, place = paper.BACKBONES[backbone], {"backbone": backbone, "split": _split(plan, backbone, kind)}
+        clean, protected = (
+            {"wa": row.clean_wa, "wer": row.clean_wer},
+            {"wa": row.protected_wa, "wer": row.protected_wer},
+        )
+        reached = "{} of {}".format(*summary.kept_the_floor(_histories(plan, backbone, kind, PUBLISHED)))
+        yield from _scores({**place, "method": "clean", "at the floor": ""}, [_clean(plan, backbone, kind)], clean)
+        read = _read(plan, backbone, kind, backbone)
+        yield from _scores({**place, "method": "Aclipse", "at the floor": reached}, read, protected)
 
 
 def _transfer(plan: Plan) -> Table:
     for backbone, kind in _backbones_and_kinds(plan):
         for judge in plan.backbones:
-            repeats = _read(
-                plan, backbone, kind, PUBLISHED, "clips.csv" if judge == backbone else judged(Path(), judge).name
-            )
             place = {"protected against": backbone, "split": _split(plan, backbone, kind), "read by": judge}
-            yield from _scores(place, repeats, {})
+            yield from _scores(place, _read(plan, backbone, kind, judge), {})
 
 
 def _fig3(plan: Plan) -> Table:
     for backbone, kind in _backbones_and_kinds(plan):
-        for variant in plan.study.variants:
-            weight = variant.settings.get("lambda_one", 1.0)
+        weights = {variant: _setting(plan, backbone, kind, variant, "lambda_one") for variant in plan.study.variants}
+        for variant, weight in sorted(weights.items(), key=lambda item: float(item[1])):
             place = {"backbone": backbone, "split": _split(plan, backbone, kind), "lambda_one": weight}
             for row in summary.curves(_histories(plan, backbone, kind, variant)):
                 yield place | {name: round(value, 4) for name, value in row.items()}
 
 
 def _fig4(plan: Plan) -> Table:
-    series = {f"λ2 = {v.settings.get('lambda_two', 1.0):g}": (v, "2") for v in plan.study.variants}
-    return _matched(plan, {"stage 1 alone": (PUBLISHED, "1"), **series})
+    for backbone, kind in _backbones_and_kinds(plan):
+        weights = {v: _setting(plan, backbone, kind, v, "lambda_two") for v in plan.study.variants}
+        named = sorted(weights.items(), key=lambda item: float(item[1]))
+        series = {f"λ2 = {float(weight):g}": (variant, "2") for variant, weight in named}
+        alone = {"stage 1 alone": (PUBLISHED, "1")}
+        yield from _matched(plan, backbone, kind, {**alone, **series}, (named[-1][0], "2"), (PUBLISHED, "1"))
 
 
 def _fig5(plan: Plan) -> Table:
     names = {"er": "SO frozen, ER tuned", "so": "ER frozen, SO tuned"}
-    return _matched(plan, {names[v.settings.get("tuned", "er")]: (v, "2") for v in plan.study.variants})
-
-
-def _matched(plan: Plan, series: dict[str, tuple[Variant, str]]) -> Table:
-    """WER of each series at equal accuracy; a bin that it has no epoch in is said to be not reached."""
     for backbone, kind in _backbones_and_kinds(plan):
-        found = {
-            name: summary.matched(_histories(plan, backbone, kind, variant), stage)
-            for name, (variant, stage) in series.items()
-        }
-        for place in sorted({place for bins in found.values() for place in bins}):
-            for name, bins in found.items():
-                wer, accuracy, cells = bins.get(place, ("not reached", "", 0))
-                yield {
-                    "backbone": backbone, "split": _split(plan, backbone, kind), "series": name,
-                    "validation wa": f"{100 * place:.0f}–{100 * (place + summary.BIN):.0f}",
-                    "wer": wer if isinstance(wer, str) else round(100 * wer, 2),
-                    "wa": accuracy if isinstance(accuracy, str) else round(100 * accuracy, 2),
-                    "cells": cells,
-                }  # fmt: skip
+        tuned = {_setting(plan, backbone, kind, v, "tuned"): (v, "2") for v in plan.study.variants}
+        series = {names[module]: variant for module, variant in tuned.items()}
+        yield from _matched(plan, backbone, kind, series, *series.values())
+
+
+Series = tuple[Variant, str]  # a variant and one of its stages
+
+
+def _matched(plan: Plan, backbone: str, kind: str, series: dict[str, Series], better: Series, worse: Series) -> Table:
+    """WER of each series at equal accuracy, and how far the better one is ahead in the cells where both were."""
+    found = {s: [summary.matched(h, s[1]) for h in _histories(plan, backbone, kind, s[0])] for s in series.values()}
+    names = {s: name for name, s in series.items()}
+    place = {"backbone": backbone, "split": _split(plan, backbone, kind)}
+    pairs = zip(found[better], found[worse], strict=True)
+    ahead = [100 * (one[bin][0] - other[bin][0]) for one, other in pairs for bin in one.keys() & other.keys()]
+    difference = f"{names[better]} − {names[worse]}"
+    yield {**place, "series": difference, "validation wa": "any", "paper": paper.AHEAD, **_spread(ahead), "test wa": ""}
+    for bin in sorted({bin for cells in found.values() for cell in cells for bin in cell}):
+        for name, s in series.items():
+            there = [cell[bin] for cell in found[s] if bin in cell]
+            accuracy = round(100 * float(np.mean([wa for _, wa in there])), 2) if there else ""
+            percent = f"{100 * bin:.0f}–{100 * (bin + summary.BIN):.0f}"
+            rates = _spread([100 * wer for wer, _ in there])
+            yield {**place, "series": name, "validation wa": percent, "paper": "", **rates, "test wa": accuracy}
+
+
+def _spread(rates: Sequence[float]) -> dict[str, Any]:
+    if not rates:
+        return {"test wer": "not reached", "std": "", "cells": 0}
+    return {"test wer": round(float(np.mean(rates)), 2), "std": round(summary.spread(rates), 2), "cells": len(rates)}
 
 
 def _fig6(plan: Plan) -> Table:
     """Energy change in each band over a fold's test clips; one clip is kept beside, before and after."""
     for backbone, kind in _backbones_and_kinds(plan):
-        cell = Cell(backbone, kind, 0, PUBLISHED, 0)
-        cascade = load_cascade(plan.cell_folder(cell) / "weights.safetensors")
-        folder = plan.run_folder(backbone, kind, 0)
-        ids = splits.read(folder / "split.csv").ids("test")
-        clips = {clip.id: clip for clip in manifests.read(folder / "manifest.csv").clips}
-        tested = [row["id"] for row in summary.read(plan.cell_folder(cell) / "clips.csv") if row["id"] in ids]
-        pairs = [(wave, cascade.release(wave)) for wave in (files.read(clips[id].path) for id in tested)]
+        folder = plan.cell_folder(Cell(backbone, kind, 0, PUBLISHED, 0))
+        release, clips = releaser(folder), {clip.id: clip for clip in plan.manifest.clips}
+        tested = [clips[row["id"]] for row in summary.read(folder / "clips.csv")]
+        pairs = [(wave, release(wave, clip)) for clip in tested for wave in [files.read(clip.path)]]
         changes = np.array([_band_changes(*pair) for pair in pairs])
         _keep_example(plan.root / "fig6" / f"{backbone}-{kind}", pairs)
-        bands = (("below", "barely changes"), ("above", "falls"))
-        for (band, said), values in zip(bands, changes.T, strict=True):
+        for (band, said), values in zip((("below", "barely changes"), ("above", "falls")), changes.T, strict=True):
             yield {
                 "backbone": backbone, "split": _split(plan, backbone, kind), "band": f"{band} {EDGE_HZ} Hz",
                 "paper": said, "energy change dB": round(float(values.mean()), 2),
-                "std": round(float(values.std()), 2), "clips": len(values),
+                "std over clips": round(summary.spread(values), 2), "clips": len(values),
             }  # fmt: skip
 
 
@@ -136,22 +146,21 @@ def _keep_example(folder: Path, pairs: Sequence[tuple[Wave, Wave]]) -> None:
 
 def _fig7(plan: Plan) -> Table:
     for backbone, kind in _backbones_and_kinds(plan):
-        for method, repeats in (("clean", [_clean(plan, backbone, kind)]), ("Aclipse", _read(plan, backbone, kind))):
-            labels, shares = summary.confusion(repeats)
-            for label, row in zip(labels, shares, strict=True):
-                for read, share in zip(labels, row, strict=True):
-                    reported = paper.ANGER_RECALL if (method, label, read) == ("clean", "angry", "angry") else ""
-                    yield {
-                        "backbone": backbone, "split": _split(plan, backbone, kind), "method": method, "emotion": label,
-                        "read as": read, "paper": reported, "share": round(100 * share, 2),
-                    }  # fmt: skip
+        place = {"backbone": backbone, "split": _split(plan, backbone, kind)}
+        methods = {"clean": [_clean(plan, backbone, kind)], "Aclipse": _read(plan, backbone, kind, backbone)}
+        for method, repeats in methods.items():
+            for (emotion, read), share in summary.confusion(repeats).items():
+                reported = paper.ANGER_RECALL if (method, emotion, read) == ("clean", "angry", "angry") else ""
+                cell = {"method": method, "emotion": emotion, "read as": read, "paper": reported}
+                yield {**place, **cell, **share.row(scale=100)}
 
 
 def _scores(place: dict[str, Any], repeats: Sequence[Rows], reported: dict[str, float]) -> Table:
     for metric, estimate in summary.estimates(repeats).items():
-        scale = 1 if metric == "snr_db" else 100
-        ours = {name: round(scale * value, 2) for name, value in estimate.row().items()}
-        sizes = {"repeats": len(repeats), "clips": len(repeats[0])}
+        ours, sizes = (
+            estimate.row(1 if metric == "snr_db" else 100),
+            {"repeats": len(repeats), "clips": len(repeats[0])},
+        )
         yield {**place, "metric": metric, "paper": reported.get(metric, ""), **ours, **sizes}
 
 
@@ -164,16 +173,17 @@ def _clean(plan: Plan, backbone: str, kind: str) -> Rows:
     return [row for place in places for row in summary.read(place / "clean.csv")]
 
 
-def _read(plan: Plan, backbone: str, kind: str, variant: Variant = PUBLISHED, name: str = "clips.csv") -> list[Rows]:
-    """Rows of each repeat, its folds joined."""
-    return [
-        [
-            row
-            for fold in range(plan.folds)
-            for row in summary.read(plan.cell_folder(Cell(backbone, kind, fold, variant, repeat)) / name)
-        ]
-        for repeat in range(plan.repeats)
-    ]
+def _read(plan: Plan, backbone: str, kind: str, judge: str) -> list[Rows]:
+    """How a backbone's recognisers read the published cascades of one: rows of each repeat, its folds joined."""
+    repeats = []
+    for repeat in range(plan.repeats):
+        cells = [Cell(backbone, kind, fold, PUBLISHED, repeat) for fold in range(plan.folds)]
+        repeats.append([row for cell in cells for row in summary.read(plan.cell_folder(cell) / reading(cell, judge))])
+    return repeats
+
+
+def _setting(plan: Plan, backbone: str, kind: str, variant: Variant, name: str) -> Any:
+    return getattr(plan.cascade(Cell(backbone, kind, 0, variant, 0)), name)
 
 
 def _histories(plan: Plan, backbone: str, kind: str, variant: Variant) -> list[Rows]:

@@ -27,7 +27,7 @@ from aclipse.protections.cascade.sampling import stratified_subset
 from aclipse.seeds import derive
 from aclipse.training import checkpoint, processes
 from aclipse.training.batches import Batch, Speech
-from aclipse.training.loop import Job, LoopSettings, Progress, Row, fit
+from aclipse.training.loop import Job, LoopSettings, Order, Progress, Row, fit
 
 log = logging.getLogger(__name__)
 
@@ -55,6 +55,8 @@ class CascadeSettings(Settings):
     tuned: Literal["er", "so"] = "er"  # which module stage 2 goes on with; the other is frozen [er; Fig. 5 compares]
     precision: Literal["no", "bf16", "fp16"] = "no"  # mixed precision of recognisers and modules
     tracker: Literal["tensorboard"] | None = None  # as in LoopSettings
+    augment: bool = True  # vary speed and spectral slope of the training speech [nothing said]
+    clip_norm: float = Field(5.0, ge=0)  # limit on the gradient's L2 norm; 0: none [none]
     watch_test: bool = False  # score the test part after each epoch too, for curves; no choice ever looks at it
 
     @model_validator(mode="after")
@@ -150,7 +152,7 @@ class Trainer:
         if second.best_score < 0:
             log.warning("no epoch of stage 2 kept an accuracy of %.3f; the nearest is taken", floor)
         if processes.is_main():
-            _write_stages(folder / "history.csv", first, second)
+            _write_stages(folder / "history.csv", (first, clean - s.stage_one_drop), (second, floor))
         return Cascade(self.network)
 
     def _stage(self, stage: int, loss: Callable[[Tensor, Tensor], Tensor], floor: float, folder: Path) -> Progress:
@@ -162,6 +164,7 @@ class Trainer:
             learning_rate=s.stage_one_rate if stage == 1 else s.stage_two_rate,
             schedule="constant",
             warm_up=0.0,
+            clip_norm=s.clip_norm,
             precision=s.precision,
             tracker=s.tracker,
         )
@@ -175,19 +178,21 @@ class Trainer:
         )
         return fit(job, loop, folder / f"stage-{stage}", self.seed)
 
-    def _batches(self, stage: int, epoch: int) -> tuple[Speech, list[list[int]]]:
+    def _batches(self, stage: int, epoch: int) -> Order:
         s = self.settings
         draw = derive(self.seed, "subset", stage, epoch // s.redraw)
         subset = self.speech["train"].subset(stratified_subset(self.emotions, s.subset, draw))
         return subset, subset.shuffled(s.batch_size, derive(self.seed, "order", stage, epoch))
 
-    def step(self, batch: Batch) -> None:
-        """One forward and backward pass of stage 1, for measuring what a training will cost."""
-        self._terms(batch, self._stage_one_loss)[0].backward()
+    def stage_one(self, batch: Batch) -> Tensor:
+        """The loss of stage 1 on one batch, to measure what a training will cost."""
+        return self._terms(batch, self._stage_one_loss)[0]
 
     def _terms(self, batch: Batch, loss: Callable[[Tensor, Tensor], Tensor]) -> tuple[Tensor, dict[str, Tensor]]:
-        waves, lengths = change_speed(batch.waves, batch.lengths, 1.0 + 0.16 * (torch.rand(()).item() - 0.5))
-        waves = tilt_spectrum(waves, 0.6 * (torch.rand(len(waves), device=waves.device) - 0.5))
+        waves, lengths = batch.waves, batch.lengths
+        if self.settings.augment:
+            waves, lengths = change_speed(waves, lengths, 1.0 + 0.16 * (torch.rand(()).item() - 0.5))
+            waves = tilt_spectrum(waves, 0.6 * (torch.rand(len(waves), device=waves.device) - 0.5))
         protected = self.network(waves, lengths)
         cross_entropy = self.guides.emotion.loss(protected, lengths, [c.emotion for c in batch.clips]).mean()
         transcripts = [text.normalize(clip.transcript) for clip in batch.clips]
@@ -243,10 +248,10 @@ def choose(row: Row, floor: float) -> float:
     return row["wer"] if row["accuracy"] >= floor else row["accuracy"] - floor
 
 
-def _write_stages(path: Path, first: Progress, second: Progress) -> None:
+def _write_stages(path: Path, *stages: tuple[Progress, float]) -> None:
     rows: list[Row] = []
-    for stage, progress in ((1, first), (2, second)):
+    for stage, (progress, floor) in enumerate(stages, start=1):
         for row in progress.history:
             chosen = int(stage == 2 and row["epoch"] == progress.best_epoch)
-            rows.append({**row, "epoch": len(rows), "stage": stage, "chosen": chosen})
+            rows.append({**row, "epoch": len(rows), "stage": stage, "floor": floor, "chosen": chosen})
     write_table(path, list(rows[0]), rows)
