@@ -63,10 +63,12 @@ def peak(build: Build, folder: Path, speech: Speech, size: Size) -> float:
 
 
 def peak_of_its_own(build: Build, folder: Path, speech: Speech, size: Size) -> float:
-    """`peak`, on a CPU in a new process: a process only tells the most that it ever held."""
+    """`peak`, on a CPU in a new process: a process only tells the most that it, or what started it, ever held."""
     if on_gpu():
         return peak(build, folder, speech, size)
-    with ProcessPoolExecutor(1, get_context("spawn")) as pool:
+    context = get_context("forkserver")
+    context.set_forkserver_preload([__name__])
+    with ProcessPoolExecutor(1, context) as pool:
         return pool.submit(peak, build, folder, speech, size).result()
 
 

@@ -95,9 +95,11 @@ def interrupt(monkeypatch: pytest.MonkeyPatch, place: Any, name: str, call: int)
 
 def test_a_run_has_its_facts_its_split_and_three_sets_of_weights(trained: Path) -> None:
     of_parts = [f"{part}/{name}" for part in PARTS for name in ("weights.safetensors", "history.csv")]
-    states = [f"{part}/checkpoint.safetensors" for part in ("emotion", "words", "cascade/stage-1", "cascade/stage-2")]
+    states = [f"cascade/{stage}/checkpoint.safetensors" for stage in ("stage-1", "stage-2")]
     for name in ["run.json", "split.csv", "manifest.csv", *of_parts, *states]:
         assert (trained / name).stat().st_size > 0, name
+    for part in ("emotion", "words"):  # four times the weights, and of no use once they are there
+        assert not (trained / part / "checkpoint.safetensors").exists()
 
 
 def test_nothing_half_written_is_left(trained: Path) -> None:

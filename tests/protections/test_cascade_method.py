@@ -295,7 +295,9 @@ def test_stage_two_goes_on_from_the_best_of_stage_one_and_its_best_is_given(
 
 def test_history_has_a_row_an_epoch_and_one_choice(base: tuple[Path, dict[str, Tensor]]) -> None:
     rows = rows_of(base[0])
-    assert set(rows[0]) == {"epoch", "stage", "chosen", "cross_entropy", "ctc", "accuracy", "uar", "wer", "snr_db"}
+    assert set(rows[0]) == {
+        "epoch", "stage", "floor", "chosen", "cross_entropy", "ctc", "accuracy", "uar", "wer", "snr_db"
+    }  # fmt: skip
     assert [row["epoch"] for row in rows] == ["0", "1", "2", "3"]
     assert [row["stage"] for row in rows] == ["1", "1", "2", "2"]
     assert sorted(row["chosen"] for row in rows) == ["0", "0", "0", "1"]

@@ -437,11 +437,11 @@ def test_patience_counts_on_after_a_kill(tmp_path: Path) -> None:
 
 def test_bf16_computes_in_bfloat16_and_learns(tmp_path: Path) -> None:
     job, kinds = plain_job(32, 8), set()
-    job.network.register_forward_hook(lambda module, inputs, output: kinds.add(output.dtype))
+    job.network.register_forward_hook(lambda module, inputs, output: kinds.add((module.training, output.dtype)))
     full = plain_job(32, 8)
     settings = LoopSettings(epochs=60, learning_rate=0.03)
     half = fit(job, settings.model_copy(update={"precision": "bf16"}), tmp_path / "bf16")
-    assert kinds == {torch.bfloat16}  # in training and in validation
+    assert kinds == {(True, torch.bfloat16), (False, torch.float32)}  # validation reads as the final scores do
     assert {p.dtype for p in job.network.parameters()} == {torch.float32}
     assert half.best_score > 0.2 * half.history[0]["fit"]  # errors are negative: a fifth of the first is left
     exact = fit(full, settings, tmp_path / "no")
@@ -455,8 +455,8 @@ def test_each_training_has_its_own_precision(tmp_path: Path) -> None:
         job = plain_job(8, 8)
         job.network.register_forward_hook(lambda module, inputs, output: kinds.append(output.dtype))
         fit(job, LoopSettings(epochs=1, precision=precision), tmp_path / str(len(kinds)))
-    halves, exact = [torch.bfloat16] * 2, [torch.float32] * 2
-    assert kinds == halves + exact + halves
+    half, exact = torch.bfloat16, torch.float32
+    assert kinds == [half, exact, exact, exact, half, exact]  # a step and a validation each
 
 
 @pytest.mark.skipif(torch.accelerator.is_available(), reason="fp16 can be had here")

@@ -44,7 +44,7 @@ class LoopSettings(Settings):
     warm_up: float = Field(0.05, ge=0, lt=1)  # share of the training in which the rate rises from 1 % to its full value
     clip_norm: float = Field(5.0, ge=0)  # limit on the gradient's L2 norm; 0: none
     patience: int | None = Field(None, ge=1)  # epochs without a better score after which to stop; never if not given
-    precision: Literal["no", "bf16", "fp16"] = "no"  # mixed precision of the forward pass
+    precision: Literal["no", "bf16", "fp16"] = "no"  # mixed precision while learning; scores are of float32
     tracker: Literal["tensorboard"] | None = None  # beside history.csv; through accelerate
 
 

@@ -53,7 +53,7 @@ class CascadeSettings(Settings):
     floor_drop: float = Field(0.05, ge=0)  # validation accuracy that may be lost in the end
     floor: float | None = Field(None, ge=0, le=1)  # the least validation accuracy in the end, in place of floor_drop
     tuned: Literal["er", "so"] = "er"  # which module stage 2 goes on with; the other is frozen [er; Fig. 5 compares]
-    precision: Literal["no", "bf16", "fp16"] = "no"  # mixed precision of recognisers and modules
+    precision: Literal["no", "bf16", "fp16"] = "no"  # mixed precision while learning; scores are of float32
     tracker: Literal["tensorboard"] | None = None  # as in LoopSettings
     augment: bool = True  # vary speed and spectral slope of the training speech [nothing said]
     clip_norm: float = Field(5.0, ge=0)  # limit on the gradient's L2 norm; 0: none [none]
