@@ -25,8 +25,9 @@ check: $(VENV)/ready  ## style, types and the import rule
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
-bench: $(VENV)/ready  ## speed and memory of `protect`, written to benchmarks/README.md
+bench: $(VENV)/ready  ## speed and memory of `protect` and of a training step, written to benchmarks/README.md
 	$(BIN)/python benchmarks/protect.py
+	$(BIN)/python benchmarks/training_step.py
 
 results: $(VENV)/ready  ## write the README's tables from the audited runs
 	$(BIN)/python benchmarks/results.py $(wildcard runs/crema-d runs/demo)

@@ -42,7 +42,7 @@ def seconds(step: Step, seed: int) -> float:
 
 
 def interleaved(tried: Mapping[str, Step], repeats: int) -> dict[str, list[float]]:
-    """Seconds of each step's epochs, all steps by turns and with the same draws; the first epoch is cold."""
+    """Seconds of each step's epochs, all steps by turns and with the same draws."""
     rounds = [{name: seconds(step, seed) for name, step in tried.items()} for seed in range(repeats)]
     return {name: [times[name] for times in rounds] for name in tried}
 

@@ -116,6 +116,13 @@ def guides(folder: Path, frozen: bool = True, shared: bool = True) -> Guides:
     return Guides(*pair)
 
 
+def compile_sizes(folder: Path, longest: int) -> None:
+    """Run the front end on all sizes up to ``longest``, so that none is new, as after the first epochs of training."""
+    front: Any = guides(folder, frozen=False).emotion.front  # type: ignore[attr-defined]
+    for size in range(frontend.GRID, longest + frontend.GRID, frontend.GRID):
+        front.singly(torch.randn(1, size, device=processes.device()).requires_grad_()).sum().backward()
+
+
 def stage_one(guides: Guides, speech: Speech, size: Size) -> Step:
     """The step of `Trainer`; its modules a little away from the identity that they start as."""
     trainer = Trainer(CascadeSettings(batch_size=size.batch, ctc_ceiling=1e3), guides, {"train": speech}, seed=0)

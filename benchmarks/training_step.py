@@ -61,6 +61,7 @@ def measure(name: str, builds: Mapping[str, Build], speech: Speech, size: Size, 
         folder = recognizers(Path(place), name, size)
         memory = {step: peak_of_its_own(builds[step], folder, speech, size) for step in (PLAIN, OURS)}
         apart = differences(folder, speech, size)
+        steps.compile_sizes(folder, round(1.1 * SAMPLE_RATE * max(_seconds(speech))))  # speech may be slowed down
         taken = interleaved({step: build(folder, speech, size) for step, build in builds.items()}, repeats)
         steps.guides.cache_clear()
         return Found(taken, memory, apart)
