@@ -65,7 +65,8 @@ def paper_and_ours(rows: Rows) -> Rows:
         if any(other["paper"] for other in rows if other["metric"] == row["metric"]):
             line[f"{title}, paper"] = row["paper"]
         line[f"{title}, ours"] = ours(row)
-        line |= {"repeats": row["repeats"], "clips": row["clips"]}
+        sizes = {"repeats": row["repeats"], "clips": row["clips"]}
+        found[tuple(place.values())] = {name: line[name] for name in line if name not in sizes} | sizes
     return [*found.values()]
 
 
