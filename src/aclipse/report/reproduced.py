@@ -57,17 +57,17 @@ def as_it_is(rows: Rows) -> Rows:
 
 def paper_and_ours(rows: Rows) -> Rows:
     """One row a method, with each metric as the paper has it and as we do: mean ± deviation [interval]."""
-    found: dict[tuple[str, ...], dict[str, str]] = {}
-    for row in rows:
-        place = {name: row[name] for name in row if name in PLACES}
-        line = found.setdefault(tuple(place.values()), place)
-        title = METRICS[row["metric"]]
-        if any(other["paper"] for other in rows if other["metric"] == row["metric"]):
-            line[f"{title}, paper"] = row["paper"]
-        line[f"{title}, ours"] = ours(row)
-        sizes = {"repeats": row["repeats"], "clips": row["clips"]}
-        found[tuple(place.values())] = {name: line[name] for name in line if name not in sizes} | sizes
-    return [*found.values()]
+    places = [name for name in rows[0] if name in PLACES]
+    reported = {row["metric"] for row in rows if row["paper"]}
+    found = []
+    for place, scores in by(rows, *places).items():
+        line = dict(zip(places, place, strict=True))
+        for row in scores:
+            title = METRICS[row["metric"]]
+            line |= {f"{title}, paper": row["paper"]} if row["metric"] in reported else {}
+            line[f"{title}, ours"] = ours(row)
+        found.append({**line, "repeats": scores[0]["repeats"], "clips": scores[0]["clips"]})
+    return found
 
 
 def side_by_side(rows: Rows) -> Rows:
