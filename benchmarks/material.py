@@ -24,7 +24,7 @@ KINDS: dict[str, type[selfsupervised.Backbone]] = {
 class Size:
     """How much is measured."""
 
-    clips: int = 16
+    clips: int = 24
     batch: int = 8
     width: int = 96  # of the stand-ins, as their layers
     layers: int = 2

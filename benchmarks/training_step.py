@@ -48,23 +48,41 @@ class Found:
 
     seconds: dict[str, list[float]]  # step → of each epoch
     memory: dict[str, float]  # step → MB
-    apart: dict[str, tuple[float, float]]  # step → relative difference of loss and of gradient
+
+    def ratios(self, over: str, under: str) -> list[float]:
+        """One step's time over that of another, epoch by epoch."""
+        return [a / b for a, b in zip(self.seconds[over], self.seconds[under], strict=True)]
 
     def ratio(self, over: str, under: str) -> float:
-        """Median over epochs of one step's time over that of another."""
-        return median(a / b for a, b in zip(self.seconds[over], self.seconds[under], strict=True))
+        """Their median."""
+        return median(self.ratios(over, under))
+
+    def spread(self, over: str, under: str) -> str:
+        """Median, least and largest."""
+        ratios = self.ratios(over, under)
+        return f"{median(ratios):.2f} ({min(ratios):.2f}–{max(ratios):.2f})"
 
 
 def measure(name: str, builds: Mapping[str, Build], speech: Speech, size: Size, repeats: int) -> Found:
-    """Memory, results, then times with one backbone."""
+    """Memory, then times, with one backbone."""
     with tempfile.TemporaryDirectory() as place:
         folder = recognizers(Path(place), name, size)
         memory = {step: peak_of_its_own(builds[step], folder, speech, size) for step in (PLAIN, OURS)}
-        apart = differences(folder, speech, size)
         steps.compile_sizes(folder, round(1.1 * SAMPLE_RATE * max(_seconds(speech))))  # speech may be slowed down
         taken = interleaved({step: build(folder, speech, size) for step, build in builds.items()}, repeats)
         steps.guides.cache_clear()
-        return Found(taken, memory, apart)
+        return Found(taken, memory)
+
+
+def results(speech: Speech, size: Size) -> list[list[str]]:
+    """How far loss and gradient are from those of the plain loop on single recordings, with all backbones."""
+    rows = []
+    for name in CONFIGURATIONS:
+        with tempfile.TemporaryDirectory() as place:
+            apart = differences(recognizers(Path(place), name, size), speech, size)
+            steps.guides.cache_clear()
+        rows += [[name, _norm(name), step, *(f"{value:.1e}" for value in values)] for step, values in apart.items()]
+    return rows
 
 
 def chosen(name: str, compiled: bool) -> dict[str, Build]:
@@ -81,7 +99,7 @@ def rates(name: str, found: Found, speech: Speech) -> list[list[str]]:
     for step in STEPS:
         taken = median(found.seconds[step])
         memory = f"{found.memory[step]:.0f}" if step in found.memory else ""
-        ratio, share = f"{found.ratio(PLAIN, step):.2f}", f"{100 * found.ratio(FLOOR, step):.0f} %"
+        ratio, share = found.spread(PLAIN, step), f"{100 * found.ratio(FLOOR, step):.0f} %"
         both = [ratio, share] if step != MODULES else ["", ""]
         rows.append([name, step, f"{len(speech) / taken:.2f}", f"{heard / taken:.1f}", memory, *both])
     return rows
@@ -89,10 +107,10 @@ def rates(name: str, found: Found, speech: Speech) -> list[list[str]]:
 
 def changes(found: Found) -> list[list[str]]:
     """How long the step takes after a single change, of what ours takes."""
-    return [[label, f"{found.ratio(label, OURS):.2f}"] for label in found.seconds if label not in STEPS]
+    return [[label, found.spread(label, OURS)] for label in found.seconds if label not in STEPS]
 
 
-def section(found: Mapping[str, Found], speech: Speech, size: Size, repeats: int) -> list[str]:
+def section(found: Mapping[str, Found], equal: list[list[str]], speech: Speech, size: Size, repeats: int) -> list[str]:
     """The section as Markdown."""
     seconds = _seconds(speech)
     models = "base size" if size.base else f"width {size.width}, {size.layers} layers (large: a half wider, one more)"
@@ -110,7 +128,8 @@ def section(found: Mapping[str, Found], speech: Speech, size: Size, repeats: int
         f"weights, {models}, alike in nothing but the front end; precision {size.precision}. {len(speech)} clips of "
         "noise as long as IEMOCAP's (log-normal of mean 4.5 s and deviation 3.2 s, drawn again outside 0.6 to 15 s; "
         f"these: mean {sum(seconds) / len(seconds):.1f}, {min(seconds):.1f} to {max(seconds):.1f} s), batches of "
-        f"{size.batch}. Median of {repeats} epochs, all steps by turns; {clock}. {machine()}",
+        f"{size.batch}. Medians of {repeats} epochs, ratios with (least–largest), all steps by turns; {clock}. "
+        f"{machine()}",
         "",
         "* *plain loop*: stock transformers models in eval mode, float32, gradients of all parameters, random batches "
         "padded to the longest, each model its front end, attention masks for layer-norm models only.",
@@ -136,19 +155,10 @@ def section(found: Mapping[str, Found], speech: Speech, size: Size, repeats: int
         f"{min(size.batch, len(speech))}, relative to the plain loop on one recording after another (L2 norm of the "
         "difference; float32, no dropout, no augmentation). Padding is what the plain loop's group-norm models err by.",
         "",
-        *table(
-            ["backbone", "norm", "step", "loss", "gradient"],
-            [row for item in found.items() for row in results(*item)],
-            3,
-        ),
+        *table(["backbone", "norm", "step", "loss", "gradient"], equal, words=3),
         "",
         "GPU rows (`--base --device cuda`) form a section of their own, which is absent where no GPU was at hand.",
     ]
-
-
-def results(name: str, found: Found) -> list[list[str]]:
-    """How far each loop is from the plain one on single recordings."""
-    return [[name, _norm(name), step, *(f"{value:.1e}" for value in values)] for step, values in found.apart.items()]
 
 
 def main(arguments: list[str] | None = None) -> None:
@@ -161,24 +171,20 @@ def main(arguments: list[str] | None = None) -> None:
     precision = options.precision or ("bf16" if on_gpu() else "no")
     given = {field.name: getattr(options, field.name) for field in fields(Size)} | {"precision": precision}
     size, speech = Size(**given), like_iemocap(options.clips)
-    names = list(CONFIGURATIONS) if options.backbone == "all" else [options.backbone]
-    found = {}
+    names, found = list(dict.fromkeys(options.backbone)), {}
     for name in names:
         builds = chosen(name, options.compile) if name == names[0] else STEPS  # the changes take most of the time
         found[name] = measure(name, builds, speech, size, options.repeats)
-        print(
-            "\n".join(
-                table(["backbone", "step", "clips/s", "", "", "times as fast", ""], rates(name, found[name], speech), 2)
-            )
-        )
-    lines = section(found, speech, size, options.repeats)
+        print(f"{name}: {found[name].ratio(PLAIN, OURS):.2f} times as fast as the plain loop", flush=True)
+    lines = section(found, results(speech, size), speech, size, options.repeats)
     write_section(options.page, "training step" + " on a GPU" * on_gpu(), "make bench", lines)
     print("\n".join(lines))
 
 
 def _options(arguments: list[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.ArgumentDefaultsHelpFormatter)
-    parser.add_argument("--backbone", choices=[*CONFIGURATIONS, "all"], default="all")
+    both = ["wav2vec2-base", "hubert-large"]
+    parser.add_argument("--backbone", nargs="+", choices=CONFIGURATIONS, default=both, help="timed; one of each norm")
     parser.add_argument("--width", type=int, default=Size.width, help="of the stand-ins")
     parser.add_argument("--layers", type=int, default=Size.layers, help="of the stand-ins")
     parser.add_argument("--base", action="store_true", help="encoders of base size, width 768 and 12 layers, instead")

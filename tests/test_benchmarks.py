@@ -160,8 +160,9 @@ def test_steps_run_by_turns_with_the_same_draws() -> None:
 
 
 def test_ratios_are_those_of_paired_epochs() -> None:
-    found = training_step.Found({"a": [2.0, 8.0, 30.0], "b": [1.0, 2.0, 3.0]}, {}, {})
+    found = training_step.Found({"a": [2.0, 8.0, 30.0], "b": [1.0, 2.0, 3.0]}, {})
     assert found.ratio("a", "b") == 4.0 and found.ratio("b", "b") == 1.0
+    assert found.spread("a", "b") == "4.00 (2.00–10.00)"
 
 
 def test_only_changes_that_apply_are_tried() -> None:
@@ -191,9 +192,10 @@ def test_the_command_writes_its_section(
     )
     rows = {line.split(" | ")[1]: line.split(" | ") for line in text.splitlines() if line.startswith("| hubert-large")}
     assert set(training_step.STEPS) <= set(rows)
-    assert rows["plain loop"][5] == "1.00" and rows["floor"][6].startswith("100 %")
+    assert rows["plain loop"][5] == "1.00 (1.00–1.00)" and rows["floor"][6].startswith("100 %")
     assert float(rows["ours"][2]) > 0 and float(rows["ours"][4]) >= 0
     assert "3 clips of noise" in text and "precision no" in text
+    assert [text.count(f"| {name} | ") for name in CONFIGURATIONS] == [2, 2, 2, 6]
     assert text.split("## A training step")[1].strip().splitlines()[-2] in capsys.readouterr().out
 
 

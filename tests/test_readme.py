@@ -101,7 +101,7 @@ def test_the_stand_ins_of_the_readme_run(tmp_path: Path) -> None:
     for command in block("stand-ins").splitlines():
         run(command, tmp_path)
     assert {path.name for path in (tmp_path / "runs" / "reproduce").glob("fig5.*")} == {
-        "fig5.csv", "fig5.md", "fig5.png", "fig5.pdf",
+        "fig5.csv", "fig5.json", "fig5.md", "fig5.png", "fig5.pdf",
     }  # fmt: skip
 
 
