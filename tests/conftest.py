@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import zlib
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
@@ -122,3 +122,16 @@ def audited(trained: Path) -> Path:
 
     audit(trained)
     return trained
+
+
+def interrupt(monkeypatch: pytest.MonkeyPatch, place: Any, name: str, call: int) -> None:
+    """Let the n-th call of a function end like Ctrl-C."""
+    original, calls = getattr(place, name), []
+
+    def counted(*args: Any, **options: Any) -> Any:
+        calls.append(1)
+        if len(calls) == call:
+            raise KeyboardInterrupt
+        return original(*args, **options)
+
+    monkeypatch.setattr(place, name, counted)

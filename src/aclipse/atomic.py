@@ -41,6 +41,12 @@ def write_text(path: Path, content: str) -> None:
         partial.write_text(content, encoding="utf-8")
 
 
+def read_table(path: Path) -> list[dict[str, str]]:
+    """The rows of what `write_table` wrote."""
+    with path.open(encoding="utf-8", newline="") as file:
+        return list(csv.DictReader(file))
+
+
 def write_table(path: Path, columns: Sequence[str], rows: Iterable[Mapping[str, Any]]) -> None:
     """Write a UTF-8 CSV file with a header; a column that a row lacks stays empty."""
     with replacing(path) as partial, partial.open("w", newline="", encoding="utf-8") as file:

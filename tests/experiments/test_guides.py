@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from conftest import interrupt
 from torch import Tensor
 
 from aclipse.attackers.words import WORDS
@@ -81,19 +82,6 @@ def same(first: dict[str, Tensor], second: dict[str, Tensor], part: str = "") ->
     names = [name for name in first if name.startswith(part)]
     assert names and first.keys() == second.keys()
     return all(torch.equal(first[name], second[name]) for name in names)
-
-
-def interrupt(monkeypatch: pytest.MonkeyPatch, place: Any, name: str, call: int) -> None:
-    """Let the n-th call of a function end like Ctrl-C."""
-    original, calls = getattr(place, name), []
-
-    def counted(*args: Any, **options: Any) -> Any:
-        calls.append(1)
-        if len(calls) == call:
-            raise KeyboardInterrupt
-        return original(*args, **options)
-
-    monkeypatch.setattr(place, name, counted)
 
 
 # --- what is left on disk

@@ -16,6 +16,7 @@ from typing import Any
 
 import pytest
 import torch
+from conftest import interrupt
 
 from aclipse import __version__
 from aclipse.contracts import Clip
@@ -75,19 +76,6 @@ def epochs(folder: Path) -> dict[str, int]:
 def epochs_asked(recipe: Recipe) -> dict[str, int]:
     asked = recipe.evaluators
     return {"emotion": asked.emotion.epochs, "words": asked.words.epochs, "cascade": recipe.cascade.epochs}
-
-
-def interrupt(monkeypatch: pytest.MonkeyPatch, place: Any, name: str, call: int) -> None:
-    """Let the n-th call of a function end like Ctrl-C."""
-    original, calls = getattr(place, name), []
-
-    def counted(*args: Any, **options: Any) -> Any:
-        calls.append(1)
-        if len(calls) == call:
-            raise KeyboardInterrupt
-        return original(*args, **options)
-
-    monkeypatch.setattr(place, name, counted)
 
 
 # --- what a run holds

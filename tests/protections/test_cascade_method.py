@@ -397,6 +397,7 @@ def test_a_test_part_that_nobody_watches_is_not_looked_at(tmp_path: Path) -> Non
     trainer = trainer_of()
     trainer.speech = {part: speech for part, speech in trainer.speech.items() if part != "test"}
     trainer.run(tmp_path)
+    assert "test_" not in (tmp_path / "history.csv").read_text("utf-8").splitlines()[0]
 
 
 def test_measures_of_a_known_change() -> None:

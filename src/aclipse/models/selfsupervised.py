@@ -128,17 +128,16 @@ class WordsBackbone(Backbone):
     def loss(self, waves: Tensor, lengths: Tensor, targets: Sequence[str]) -> Tensor:
         """CTC loss of each transcript, summed over its characters, in nats; 0 where none fits the frames."""
         log_probs, frames = self(waves, lengths)
-        rows = [[self.index[character] for character in text.normalize(target)] for target in targets]
-        flat = torch.tensor([index for row in rows for index in row], dtype=torch.long, device=waves.device)
-        counts = torch.tensor([len(row) for row in rows])
-        return F.ctc_loss(log_probs.transpose(0, 1), flat, frames.cpu(), counts, self.blank, "none", zero_infinity=True)
+        flat, counts = text.encode(targets, self.index)
+        return F.ctc_loss(
+            log_probs.transpose(0, 1), flat.to(waves.device), frames.cpu(), counts, self.blank, "none",
+            zero_infinity=True,
+        )  # fmt: skip
 
     def read(self, waves: Tensor, lengths: Tensor) -> list[str]:
         """The transcript of each recording, normalised, decoded greedily without a language model."""
         log_probs, frames = self(waves, lengths)
-        paths = zip(log_probs.argmax(-1).cpu(), frames.tolist(), strict=True)
-        merged = (torch.unique_consecutive(path[:count]).tolist() for path, count in paths)
-        return [text.normalize("".join(self.characters.get(i, "") for i in symbols)) for symbols in merged]
+        return text.greedy_decode(log_probs, frames, self.characters)
 
     def save(self, folder: Path) -> None:
         """Write what stock transformers needs, the tokenizer included."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import json
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -10,15 +9,14 @@ from typing import Any
 
 import numpy as np
 
-from aclipse.atomic import write_text
+from aclipse.atomic import read_table, write_text
 from aclipse.report.drawing import save_figure
 from aclipse.report.reproduced_figures import FIGURES, METRICS, Rows, binned, by, short
 
 
 def draw(table: Path) -> list[Path]:
     """Write the Markdown table of a study, and its figure as PNG and PDF where the paper has one, beside its CSV."""
-    with table.open(encoding="utf-8", newline="") as file:
-        rows = list(csv.DictReader(file))
+    rows = read_table(table)
     made_with = json.loads(table.with_suffix(".json").read_text(encoding="utf-8"))
     page = table.with_suffix(".md")
     shown = [{**row, "split": short([row["split"]])} for row in TEXTS.get(table.stem, as_it_is)(rows)]

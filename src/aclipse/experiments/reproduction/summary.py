@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import csv
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -33,12 +31,6 @@ class Estimate:
     def row(self, scale: float = 1.0) -> dict[str, float]:
         """As cells of a table, rounded to two places after scaling."""
         return {name: round(scale * getattr(self, name), 2) for name in ("mean", "std", "low", "high")}
-
-
-def read(path: Path) -> Rows:
-    """The rows of a table that a cell has written."""
-    with path.open(encoding="utf-8", newline="") as file:
-        return list(csv.DictReader(file))
 
 
 def estimates(repeats: Sequence[Rows]) -> dict[str, Estimate]:

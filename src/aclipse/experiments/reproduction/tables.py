@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from aclipse.atomic import write_table, write_text
+from aclipse.atomic import read_table, write_table, write_text
 from aclipse.audio import files
 from aclipse.contracts import SAMPLE_RATE, Wave
 from aclipse.experiments.reproduction import paper, summary
@@ -111,7 +111,7 @@ def _fig6(plan: Plan) -> Table:
     for backbone, kind in _backbones_and_kinds(plan):
         folder = plan.cell_folder(Cell(backbone, kind, 0, PUBLISHED, 0))
         release, clips = releaser(folder), {clip.id: clip for clip in plan.manifest.clips}
-        tested = [clips[row["id"]] for row in summary.read(folder / "clips.csv")]
+        tested = [clips[row["id"]] for row in read_table(folder / "clips.csv")]
         pairs = [(wave, release(wave, clip)) for clip in tested for wave in [files.read(clip.path)]]
         changes = np.array([_band_changes(*pair) for pair in pairs])
         _keep_example(plan.root / "fig6" / f"{backbone}-{kind}", pairs)
@@ -170,7 +170,7 @@ def _backbones_and_kinds(plan: Plan) -> list[tuple[str, str]]:
 
 def _clean(plan: Plan, backbone: str, kind: str) -> Rows:
     places = [plan.run_folder(backbone, kind, fold) for fold in range(plan.folds)]
-    return [row for place in places for row in summary.read(place / "clean.csv")]
+    return [row for place in places for row in read_table(place / "clean.csv")]
 
 
 def _read(plan: Plan, backbone: str, kind: str, judge: str) -> list[Rows]:
@@ -178,7 +178,7 @@ def _read(plan: Plan, backbone: str, kind: str, judge: str) -> list[Rows]:
     repeats = []
     for repeat in range(plan.repeats):
         cells = [Cell(backbone, kind, fold, PUBLISHED, repeat) for fold in range(plan.folds)]
-        repeats.append([row for cell in cells for row in summary.read(plan.cell_folder(cell) / reading(cell, judge))])
+        repeats.append([row for cell in cells for row in read_table(plan.cell_folder(cell) / reading(cell, judge))])
     return repeats
 
 
@@ -188,7 +188,7 @@ def _setting(plan: Plan, backbone: str, kind: str, variant: Variant, name: str) 
 
 def _histories(plan: Plan, backbone: str, kind: str, variant: Variant) -> list[Rows]:
     cells = [Cell(backbone, kind, fold, variant, r) for fold in range(plan.folds) for r in range(plan.repeats)]
-    return [summary.read(plan.cell_folder(cell) / "history.csv") for cell in cells]
+    return [read_table(plan.cell_folder(cell) / "history.csv") for cell in cells]
 
 
 def _split(plan: Plan, backbone: str, kind: str) -> str:
