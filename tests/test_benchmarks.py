@@ -15,9 +15,11 @@ sys.path.append(str(Path(__file__).parents[1] / "benchmarks"))
 
 import measuring
 import page
+import results
 import steps
 import training_step
 from material import Size, like_iemocap, recognizers
+from toy_run import write_run
 
 from aclipse.contracts import SAMPLE_RATE
 from aclipse.models.standins import CONFIGURATIONS
@@ -215,3 +217,22 @@ def test_a_section_is_replaced_and_the_rest_is_left(tmp_path: Path) -> None:
 
 def test_a_table_has_words_on_the_left() -> None:
     assert page.table(["a", "b"], [["x", "1"]]) == ["| a | b |", "|---|---:|", "| x | 1 |"]
+
+
+def test_the_readme_shows_the_ladder_and_the_subjects_of_a_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(results, "README", tmp_path / "README.md")
+    results.main([str(write_run(tmp_path / "run"))])
+    lines = (tmp_path / "README.md").read_text(encoding="utf-8").splitlines()
+    assert lines[0] == "<!-- results: begin (written by `make results`) -->" and lines[-1] == "<!-- results: end -->"
+    assert lines[2] == (
+        "**toy** (8 clips, 4 speakers; split speaker-5fold/0 (seed 0) [5ab91c03d2e7]; 8 test clips; 95 % intervals "
+        "over speakers). What listeners get from *cascade*:"
+    )
+    ladder = lines[lines.index("| secret | listener | clean | protected | verdict |") :]
+    assert ladder[2] == "| words, WER % | ignorant | 6.0 | 90.0 [87.0–93.0] | hidden |"
+    assert ladder[3] == "| words, WER % | transferred | 60.0 | not shown | not shown |"
+    assert ladder[5] == "| words, WER % | **retrained** | 5.0 | 15.0 [12.0–18.0] | **not hidden** |"
+    assert "*Not shown*: words transferred: it fails on clean speech too." in lines
+    (cascade,) = [line for line in lines if line.startswith("| cascade |")]
+    assert cascade.startswith("| cascade | 64.0 [61.0–67.0] | 55.0 [52.0–58.0] | 66.0 [63.0–69.0] | 90.0 [87.0–93.0] |")
+    assert [line.count("|") for line in lines if line.startswith(("| subject", "| chance"))] == [9, 9]

@@ -26,6 +26,7 @@ from aclipse.corpora import synthetic
 from aclipse.corpora.manifest import Manifest
 from aclipse.errors import MissingExtra
 from aclipse.experiments import audit as audits
+from aclipse.experiments import frontier as frontiers
 from aclipse.experiments import run as runs
 from aclipse.experiments.recipe import Recipe
 from aclipse.protections.cascade.method import Cascade
@@ -33,7 +34,7 @@ from aclipse.protections.cascade.modules import ModuleSettings
 from aclipse.protections.cascade.network import CascadeNetwork, NetworkSettings
 from aclipse.records import Run
 
-COMMANDS = ("corpus import", "corpus synthesize", "corpus check", "train", "protect", "audit", "report")
+COMMANDS = ("corpus import", "corpus synthesize", "corpus check", "train", "protect", "audit", "frontier", "report")
 HEAVY = (
     "torch", "accelerate", "transformers", "matplotlib", "sklearn", "scipy", "pydantic", "jiwer", "pystoi", "numpy",
     "soundfile",
@@ -555,7 +556,7 @@ def test_an_audit_prints_its_table_and_where_the_scores_are(
     done = aclipse("audit", audited)
     assert done.status == 0
     assert all(subject in done.out for subject in ("cascade", "identity", "silence", "low-pass", "white-noise"))
-    assert all(heading in done.out for heading in ("UAR", "WER", "SNR", "frozen", "retrained"))
+    assert all(word in done.out for word in ("UAR", "WER", "SNR", "words", "sentence", "retrained", "verdict"))
     assert f"scores → {audited / 'audit' / 'scores.csv'}. Next: aclipse report {audited}" in done.out
 
 
@@ -567,14 +568,14 @@ def test_anybodys_folder_is_audited_beside_its_originals(
 
     def judge(*words: Any) -> None:
         asked.append(words)
-        shutil.copytree(audited / "audit", words[-1] / "audit", ignore=shutil.ignore_patterns("attackers"))
+        shutil.copytree(audited / "audit", words[4] / "audit", ignore=shutil.ignore_patterns("work"))
 
     monkeypatch.setattr(audits, "audit_folders", judge)
     monkeypatch.chdir(tmp_path)
     folders = ("--original", "speech", "--protected", "their/out", "--manifest", corpus_csv)
     assert aclipse("audit", *folders).status == 0
     assert aclipse("audit", *folders, "--recipe", recipe_toml, "-o", "mine").status == 0
-    (settings, manifest, *places), (other, _, *_, mine) = asked
+    (settings, manifest, *places, _, _), (other, _, _, _, mine, _, _) = asked
     assert settings == Recipe() and other == recipe
     assert manifest.name == "tones"
     assert places == [Path("speech"), Path("their/out"), Path("runs/audit-out")]
@@ -602,13 +603,33 @@ def test_an_audits_settings_may_be_changed(
     aclipse: Aclipse, fails: Aclipse, audited: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     asked = []
-    monkeypatch.setattr(audits, "audit", lambda *words: asked.append(words))
+    monkeypatch.setattr(audits, "audit", lambda *words: asked.append(words[:3]))
     assert aclipse("audit", audited, "--set", "audit.draws=200", "--set", "audit.listen=1").status == 0
-    assert asked == [(audited, ["audit.draws=200", "audit.listen=1"])]
+    assert aclipse("audit", audited, "--level", "full", "--listener", "sex=mine", "--threads", 3).status == 0
+    listeners = 'audit.listeners=["words=pocketsphinx", "sentence=pocketsphinx", "sex=mine"]'
+    assert asked == [
+        (audited, ["audit.draws=200", "audit.listen=1"], 0),
+        (audited, ["audit.level=full", listeners], 3),
+    ]
     monkeypatch.undo()
     monkeypatch.setenv("COLUMNS", "200")
     done = fails("audit", audited, "--set", "cascade.epochs=3")
     assert "after training, only settings of the section audit can be changed" in done.err
+
+
+def test_a_frontier_is_asked_for_with_what_is_swept(
+    aclipse: Aclipse, audited: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked = []
+
+    def sweep(*words: Any) -> Path:
+        asked.append(words[:4])
+        return audited / "frontier.csv"
+
+    monkeypatch.setattr(frontiers, "frontier", sweep)
+    done = aclipse("frontier", audited, "--strengths", "0.5,1", "--snr", "3", "--cutoff", "", "--level", "quick")
+    assert done.status == 0 and f"frontier → {audited / 'frontier.csv'}" in done.out
+    assert asked == [([audited], frontiers.Sweep([0.5, 1.0], [3.0], []), ["audit.level=quick"], 0)]
 
 
 def test_an_audit_of_what_is_not_there_is_refused(fails: Aclipse, corpus_csv: Path, tmp_path: Path) -> None:

@@ -17,7 +17,18 @@ ENTRIES = [(name, entry) for name, table in TABLES.items() for entry in table]
 
 def test_the_tables_are_there() -> None:
     assert {"CORPORA", "PROTECTIONS"} <= set(TABLES)
-    assert {"cascade", "identity", "silence", "low-pass", "white-noise"} <= set(registry.PROTECTIONS)
+    simple = {
+        "identity",
+        "silence",
+        "low-pass",
+        "white-noise",
+        "speech-noise",
+        "mp3",
+        "mcadams",
+        "shuffle",
+        "source-only",
+    }
+    assert {"cascade", "label-only", "pgd"} | simple == set(registry.PROTECTIONS)
     assert {"crema-d", "ravdess", "iemocap", "msp-improv", "librispeech", "folder"} <= set(registry.CORPORA)
 
 
@@ -33,7 +44,9 @@ def test_a_protection_carries_the_name_it_is_listed_under(entry: str) -> None:
 
 
 def test_an_unknown_name_is_refused_with_the_known_ones() -> None:
-    with pytest.raises(RecipeError, match=r"'cloak' is not known here\. Choose one of: cascade, identity, low-pass"):
+    with pytest.raises(
+        RecipeError, match=r"'cloak' is not known here\. Choose one of: cascade, identity, label-only, low"
+    ):
         registry.load(registry.PROTECTIONS, "cloak")
 
 

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import json
 import logging
 import os
 import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from inspect import signature
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -27,6 +30,7 @@ app.add_typer(corpus_app, name="corpus")
 console = Console()
 
 Corpus = Literal["crema-d", "ravdess", "iemocap", "msp-improv", "librispeech", "folder"]
+Level = Literal["quick", "standard", "full"]
 Study = Literal["table1", "fig3", "fig4", "fig5", "fig6", "fig7", "transfer"]
 Labels = Literal["intended", "voted", "voice"]
 Threads = Annotated[
@@ -126,7 +130,9 @@ def check_corpus(
 def train(
     recipe: Annotated[Path, typer.Argument(metavar="RECIPE", help="A TOML file, such as recipes/crema-d.toml.")],
     corpus: Annotated[Path, typer.Option(metavar="MANIFEST", help="What `aclipse corpus import` wrote.")],
-    output: Annotated[Path | None, typer.Option("--output", "-o", help="The run's folder [runs/RECIPE].")] = None,
+    output: Annotated[
+        Path | None, typer.Option("--output", "-o", help="The run's folder (default: runs/RECIPE).")
+    ] = None,
     changes: Annotated[
         list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Change a setting: cascade.epochs=20")
     ] = None,
@@ -156,9 +162,9 @@ def protect(
     threads: Threads = 0,
 ) -> None:
     """Protect recordings: 16 kHz mono WAV of the same length, folders mirrored; status 1 if a file failed."""
-    from aclipse.deploy.batch import Blend
     from aclipse.deploy.batch import protect as protect_files
     from aclipse.experiments.run import load_cascade
+    from aclipse.protections.blend import Blend
 
     _use(threads)
     protection = Blend(load_cascade(model), strength)
@@ -186,37 +192,87 @@ def audit(
     original: Annotated[Path | None, typer.Option(help="Instead of a run: the folder of originals,")] = None,
     protected: Annotated[Path | None, typer.Option(help="what any protector made of them,")] = None,
     manifest: Annotated[Path | None, typer.Option(help="and what is known of them.")] = None,
-    recipe: Annotated[Path | None, typer.Option(help="Settings of that audit [the defaults].")] = None,
-    output: Annotated[Path | None, typer.Option("--output", "-o", help="Its folder [runs/audit-PROTECTED].")] = None,
+    recipe: Annotated[Path | None, typer.Option(help="Settings of that audit (default: those built in).")] = None,
+    output: Annotated[
+        Path | None, typer.Option("--output", "-o", help="Its folder (default: runs/audit-PROTECTED).")
+    ] = None,
+    level: Annotated[
+        Level | None,
+        typer.Option(help="How hard attackers try; its time is said first (default: the recipe's, else standard)."),
+    ] = None,
+    listeners: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--listener",
+            metavar="SECRET=SOURCE",
+            help="One more independent listener, to words, sex, speaker or emotion: a folder or hub id.",
+        ),
+    ] = None,
     changes: Annotated[
         list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Change a setting: audit.words.epochs=10")
     ] = None,
     threads: Threads = 0,
 ) -> None:
-    """Judge a protection: is emotion still there, and what do attackers get? Writes audit/scores.csv."""
+    """Judge a protection: what does every attacker one would meet still get, and is emotion still there?"""
     from aclipse.corpora import manifest as manifests
     from aclipse.experiments import audit as audits
+    from aclipse.experiments.levels import AuditSettings
     from aclipse.experiments.recipe import parse_recipe, read_recipe
 
-    _use(threads)
-    if run is not None and not (original or protected or manifest or recipe or output):
-        folder = run
-        audits.audit(run, changes or [])
-    elif run is None and original and protected and manifest:
-        folder = output or Path("runs") / f"audit-{protected.resolve().name}"
-        settings = read_recipe(recipe, changes) if recipe else parse_recipe({}, "--set", changes or [])
-        audits.audit_folders(settings, manifests.read(manifest), original, protected, folder)
-    else:
-        raise typer.BadParameter("give a run alone, or all three of --original, --protected and --manifest")
-    _print_scores(folder)
+    asked = list(changes or [])
+    if level:
+        asked.insert(0, f"audit.level={level}")
+    if listeners:
+        asked.append(f"audit.listeners={json.dumps([*AuditSettings().listeners, *listeners])}")
+    with _bar("auditing") as on_done:
+        if run is not None and not (original or protected or manifest or recipe or output):
+            folder = run
+            audits.audit(run, asked, threads, on_done)
+        elif run is None and original and protected and manifest:
+            folder = output or Path("runs") / f"audit-{protected.resolve().name}"
+            settings = read_recipe(recipe, asked) if recipe else parse_recipe({}, "--set", asked)
+            audits.audit_folders(settings, manifests.read(manifest), original, protected, folder, threads, on_done)
+        else:
+            raise typer.BadParameter("give a run alone, or all three of --original, --protected and --manifest")
+    _print_ladder(folder)
+
+
+@app.command()
+def frontier(
+    runs: Annotated[list[Path], typer.Argument(help="Finished runs of one corpus and split, such as of other limits.")],
+    strengths: Annotated[
+        str, typer.Option(help="Of each run's protection: 0 is the input, 1 the full protection.")
+    ] = "0.25,0.5,0.75,1",
+    snrs: Annotated[str, typer.Option("--snr", help="Of white noise beside them, in dB.")] = "15,10,5,0",
+    cutoffs: Annotated[
+        str, typer.Option("--cutoff", help="Of low-pass filters beside them, in Hz.")
+    ] = "3000,2000,1000",
+    level: Annotated[Level | None, typer.Option(help="How hard attackers try.")] = None,
+    changes: Annotated[
+        list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Change a setting: audit.words.epochs=10")
+    ] = None,
+    threads: Threads = 0,
+) -> None:
+    """Sweep how strongly speech is changed, and draw privacy against utility: frontier.csv of the first run's audit."""
+    from aclipse.experiments.frontier import Sweep, frontier
+
+    sweep = Sweep(*([float(value) for value in text.split(",") if value] for text in (strengths, snrs, cutoffs)))
+    asked = [f"audit.level={level}"] if level else []
+    with _bar("sweeping") as on_done:
+        table = frontier(runs, sweep, [*asked, *(changes or [])], threads, on_done)
+    _say(f"frontier → {table}. Next: aclipse report {runs[0]}")
 
 
 @app.command()
 def report(run: Annotated[Path, typer.Argument(help="The folder of an audited run.")]) -> None:
-    """Write one HTML page that opens anywhere, and its figures as PNG and PDF."""
+    """Write one HTML page that opens anywhere, its figures as PNG and PDF, and VoicePrivacy result files."""
+    from aclipse.report import voiceprivacy
+    from aclipse.report.folder import read_run
     from aclipse.report.html import write_report
 
-    _say(f"report → {write_report(run)}")
+    page = write_report(run)
+    voiceprivacy.write(read_run(run), page.parent / "voiceprivacy")
+    _say(f"report → {page}")
 
 
 @app.command()
@@ -236,7 +292,7 @@ def reproduce(
             "--split",
             metavar="KIND",
             help="utterance-kfold, leave-one-session-out, speaker-kfold "
-            "[the first, as the paper; and by session, or by speaker where there are none]",
+            "(default: the first, as the paper; and by session, or by speaker where there are none)",
         ),
     ] = None,
     folds: Annotated[int, typer.Option(min=1, max=5, help="How many of the five folds.")] = 5,
@@ -292,6 +348,14 @@ def _print_costs(costs: list[Any]) -> None:
     _say(f"about {total:.3g} hours in one process of this machine, from one measured step of each kind")
 
 
+@contextmanager
+def _bar(title: str) -> Iterator[Callable[[str, float, float], None]]:
+    """A progress bar whose length is estimated work, with the job that has just ended beside it."""
+    with Progress(console=Console(stderr=True), transient=True, disable=not sys.stderr.isatty()) as progress:
+        bar = progress.add_task(title, total=None)
+        yield lambda name, done, total: progress.update(bar, completed=done, total=total, description=name)
+
+
 def _is_main() -> bool:
     return os.environ.get("RANK", "0") == "0"  # what launchers set; asking accelerate would load torch
 
@@ -308,13 +372,10 @@ def _use(threads: int) -> None:
         torch.set_num_threads(threads)
 
 
-def _print_scores(folder: Path) -> None:
+def _print_ladder(folder: Path) -> None:
     from aclipse.report.folder import read_run
-    from aclipse.report.tables import main_table
-    from aclipse.report.terminal import score_lines
+    from aclipse.report.terminal import ladder_lines
 
-    found = read_run(folder)
-    for line in score_lines(main_table(found.scores, found.chance), console.width):
+    for line in ladder_lines(read_run(folder), console.width):
         _say(line)
-    _say("Under the figures: 95 % intervals.")
     _say(f"scores → {folder / 'audit' / 'scores.csv'}. Next: aclipse report {folder}")

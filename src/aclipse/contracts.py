@@ -13,7 +13,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -73,17 +73,21 @@ class Protection(Protocol):
         """Protect a recording that arrives in blocks, in bounded memory; the samples equal `release`'s."""
 
 
-class Recognizer(Protocol):
-    """Reads one thing in speech (an emotion, a sentence, words) and is differentiable to the waveform.
+class Reader(Protocol):
+    """Reads one thing in speech: an emotion, a sentence, words, a voice.
 
-    A score depends on one recording alone: never on its batch, its place in the batch or the padding.
+    A reading depends on one recording alone: never on its batch, its place in the batch or the padding.
     """
+
+    def read(self, waves: Tensor, lengths: Tensor) -> list[Any]:
+        """What is heard in each recording: a label, a transcript, or an embedding ``(dim,)``."""
+
+
+class Recognizer(Reader, Protocol):
+    """A reader that learns: differentiable to the waveform."""
 
     def loss(self, waves: Tensor, lengths: Tensor, targets: Sequence[str]) -> Tensor:
         """How badly each recording's target is read, in nats, ``(batch,)``."""
-
-    def read(self, waves: Tensor, lengths: Tensor) -> list[str]:
-        """What is heard in each recording: a label, or a transcript."""
 
 
 class Guides(NamedTuple):

@@ -21,6 +21,13 @@ PROTECTIONS = {
     "silence": "aclipse.protections.baselines:Silence",
     "low-pass": "aclipse.protections.baselines:LowPass",
     "white-noise": "aclipse.protections.baselines:WhiteNoise",
+    "speech-noise": "aclipse.protections.baselines:SpeechNoise",
+    "mp3": "aclipse.protections.baselines:Mp3",
+    "mcadams": "aclipse.protections.baselines:McAdams",
+    "shuffle": "aclipse.protections.baselines:ChunkShuffle",
+    "source-only": "aclipse.protections.baselines:SourceOnly",
+    "label-only": "aclipse.protections.baselines:LabelOnly",
+    "pgd": "aclipse.protections.baselines:PGD",
 }
 
 

@@ -43,8 +43,9 @@ def test_more_than_a_hundred_sentences_are_open_vocabulary(count: int, closed: b
 def test_a_sentence_is_a_secret_whatever_its_spelling() -> None:
     assert SENTENCE.role == "privacy"
     assert SENTENCE.target(clips("It's  ELEVEN o’clock!")[0]) == "it's eleven o'clock"
-    assert SENTENCE.marks("go home", "go home") == {"sentence": (1.0, 1.0)}
-    assert SENTENCE.marks("go home", "call me") == {"sentence": (0.0, 1.0)}
+    (home,) = clips("GO  home!")
+    assert SENTENCE.marks(home, "go home") == {"sentence": (1.0, 1.0)}
+    assert SENTENCE.marks(home, "call me") == {"sentence": (0.0, 1.0)}
     assert SENTENCE.score(["a", "b", "b"], ["a", "b", "a"]) == pytest.approx(2 / 3)
 
 

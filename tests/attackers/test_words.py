@@ -10,8 +10,8 @@ from aclipse.attackers.words import WORDS
 from aclipse.contracts import Clip
 
 
-def clip(transcript: str) -> Clip:
-    return Clip("a", Path("a.wav"), transcript=transcript)
+def clip(transcript: str, **extra: str) -> Clip:
+    return Clip("a", Path("a.wav"), transcript=transcript, extra=extra)
 
 
 @pytest.mark.parametrize(
@@ -39,7 +39,26 @@ def test_the_target_is_the_normalised_transcript(transcript: str, target: str) -
     ],
 )
 def test_marks_are_edits_over_what_was_said(said: str, heard: str, wer: tuple[int, int], cer: tuple[int, int]) -> None:
-    assert WORDS.marks(said, heard) == {"wer": wer, "cer": cer}
+    assert WORDS.marks(clip(said), heard) == {"wer": wer, "cer": cer}
+
+
+@pytest.mark.parametrize(
+    ("entities", "heard", "recall"),
+    [
+        ("anna|two hundred", "call anna at two hundred", (2, 2)),
+        ("anna|two hundred", "call joanna at two", (0, 2)),
+        ("anna", "", (0, 1)),
+    ],
+)
+def test_what_matters_in_a_transcript_is_counted_where_it_is_tagged(
+    entities: str, heard: str, recall: tuple[int, int]
+) -> None:
+    marks = WORDS.marks(clip("Call Anna at two hundred!", entities=entities), heard)
+    assert marks["entity_recall"] == recall and set(marks) == {"wer", "cer", "entity_recall"}
+
+
+def test_a_clip_without_tagged_entities_has_no_recall_of_them() -> None:
+    assert set(WORDS.marks(clip("Go home.", entities=""), "go home")) == {"wer", "cer"}
 
 
 def test_words_are_a_secret_and_validation_wants_few_errors() -> None:

@@ -7,6 +7,7 @@ import string
 import subprocess
 import sys
 from collections import Counter
+from dataclasses import replace
 from importlib.util import find_spec
 from itertools import pairwise
 from pathlib import Path
@@ -17,10 +18,12 @@ import soundfile
 from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
 from sklearn.model_selection import GroupKFold, cross_val_score
 
+from aclipse.corpora import manifest as manifests
 from aclipse.corpora import synthetic
 from aclipse.corpora.manifest import Manifest
 from aclipse.corpora.synthetic import espeak
 from aclipse.corpora.synthetic.content import KINDS, SLOTS, transcript_of
+from aclipse.corpora.synthetic.entities import TAGGED, unmark
 from aclipse.corpora.synthetic.prosody import EMOTIONS
 from aclipse.corpora.synthetic.script import Line, write_script
 from aclipse.corpora.synthetic.voices import VOICES
@@ -89,6 +92,68 @@ def test_grammar_uses_every_slot_it_has_and_has_every_slot_it_uses() -> None:
     used = {name for text in texts for _, name, _, _ in string.Formatter().parse(text) if name}
     assert used == set(SLOTS)
     assert sum(len(kind.cores) for kind in KINDS) >= 40
+
+
+# --- what of it matters
+
+
+def test_tagging_left_every_sentence_as_it_was(script: list[Line]) -> None:
+    said = "\n".join(line.text for line in script)
+    assert hashlib.sha256(said.encode()).hexdigest()[:16] == "e190721f6b45f7c6"  # computed before there were tags
+
+
+def test_known_sentences_are_tagged(script: list[Line]) -> None:
+    tags = {line.text: line.entities for line in script[:20]}
+    assert tags["Transfer two thousand dollars to Helen Wilson."] == ("two thousand dollars", "helen wilson")
+    assert tags["Julia was treated for diabetes in Boston."] == ("julia", "diabetes", "boston")
+    assert tags["I think my door code is six four nine one."] == ("six four nine one",)
+    assert tags["Send the bottle to one Maple Street in Denver."] == ("one maple street", "denver")
+    assert tags["Give your father the yellow car."] == ()
+
+
+def test_every_tag_is_said_in_its_place(script: list[Line]) -> None:
+    for line in script:
+        left = f" {transcript_of(line.text)} "
+        for phrase in line.entities:
+            _, found, left = left.partition(f" {phrase} ")
+            assert found, (line.text, phrase)
+            left = f" {left}"
+        assert not set("[]|") & set(line.text)
+        assert all(phrase == transcript_of(phrase) for phrase in line.entities)
+
+
+def test_what_fills_a_slot_that_matters_is_always_tagged(script: list[Line]) -> None:
+    rare = {"illness": "asthma", "city": "oxford", "name": "victor", "surname": "hughes", "month": "january"}
+    for slot, word in rare.items():
+        assert word in SLOTS[slot].lower()
+        said = [line for line in script if word in words_of(line)]
+        assert len(said) >= 3 and all(word in " ".join(line.entities).split() for line in said)
+    harmless = {word for line in script for phrase in line.entities for word in phrase.split()}
+    assert not harmless & {"bread", "umbrella", "police", "raining", "yellow", "my", "please", "password"}
+
+
+def test_most_sentences_have_something_to_hide(script: list[Line]) -> None:
+    share = np.mean([bool(line.entities) for line in script])
+    assert 0.75 < share < 0.9
+    assert 1 < np.mean([len(line.entities) for line in script]) < 2
+
+
+def test_slots_that_matter_are_slots_of_the_grammar() -> None:
+    assert set(SLOTS) >= TAGGED
+
+
+@pytest.mark.parametrize(
+    ("marked", "text", "entities"),
+    [
+        ("buy a piano", "buy a piano", ()),
+        ("[a] and [b]", "a and b", ("a", "b")),
+        ("[a] [b] c", "a b c", ("a b",)),
+        ("[[x] [y] z]", "x y z", ("x y z",)),
+        ("[p [q [r]]] s [t]", "p q r s t", ("p q r", "t")),
+    ],
+)
+def test_brackets_become_tags(marked: str, text: str, entities: tuple[str, ...]) -> None:
+    assert unmark(marked) == (text, entities)
 
 
 # --- who says it, and how
@@ -165,6 +230,11 @@ def test_manifest_tells_all_that_is_known(corpus: Manifest) -> None:
     assert corpus.emotions == ("neutral", "happy", "sad", "angry")
     assert all(clip.sex == {"f": "female", "m": "male"}[clip.speaker[0]] for clip in corpus.clips)
     assert {"accent", "rate", "pitch", "span", "tilt"} <= set(corpus.clips[0].extra)
+    assert [clip.extra.get("entities", "") for clip in corpus.clips[1:4]] == [
+        "murphy",
+        "airport|wednesday",
+        "shoulder|sunday",
+    ]
 
 
 def bright_share(wave: np.ndarray) -> float:
@@ -267,6 +337,17 @@ def test_a_finished_corpus_is_returned_without_speaking(tmp_path: Path, monkeypa
     made = synthetic.make(tmp_path, clips=2)
     monkeypatch.setitem(sys.modules, "espeakng_loader", None)
     assert synthetic.make(tmp_path, clips=2).clips == made.clips
+
+
+@needs_espeak
+def test_a_corpus_made_before_there_were_tags_is_given_them(tmp_path: Path) -> None:
+    made = synthetic.make(tmp_path, clips=4)
+    bare = [replace(clip, extra={k: v for k, v in clip.extra.items() if k != "entities"}) for clip in made.clips]
+    manifests.write(replace(made, clips=tuple(bare)), tmp_path / "manifest.csv")
+    again = synthetic.make(tmp_path, clips=4)
+    assert [clip.extra for clip in again.clips] == [clip.extra for clip in made.clips]
+    assert manifests.read(tmp_path / "manifest.csv").clips[1].extra["entities"] == "murphy"  # on disk too
+    assert again.hash == made.hash and hashes(again) == hashes(made)
 
 
 @needs_espeak

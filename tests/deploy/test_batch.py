@@ -13,8 +13,9 @@ from hypothesis import strategies as st
 
 from aclipse.audio import files
 from aclipse.contracts import Release, Wave
-from aclipse.deploy.batch import Blend, Job, plan, protect
-from aclipse.errors import AudioError, CorpusError, RecipeError
+from aclipse.deploy.batch import Job, plan, protect
+from aclipse.errors import AudioError, CorpusError
+from aclipse.protections.blend import Blend
 
 
 class Gain:
@@ -164,47 +165,6 @@ def test_a_blend_without_strength_is_the_input_exactly(tmp_path: Path) -> None:
     source = record(tmp_path / "a.wav", speech(20_000))
     protect([source], tmp_path / "out", Blend(Noise(), 0.0))
     np.testing.assert_array_equal(files.read(tmp_path / "out" / "a.wav"), files.read(source))
-
-
-@given(
-    strength=st.floats(0, 1),
-    delay=st.integers(0, 300),
-    sizes=st.lists(st.integers(0, 200), min_size=1, max_size=8),
-)
-def test_a_blend_is_the_same_in_blocks_and_moves_straight_to_the_protection(
-    strength: float, delay: int, sizes: list[int]
-) -> None:
-    wave = speech(sum(sizes))
-    blend = Blend(Gain(-0.5, delay), strength)
-    whole = blend.release(wave)
-    pieces = list(blend.release_blocks(np.split(wave, np.cumsum(sizes)[:-1])))
-    np.testing.assert_array_equal(np.concatenate(pieces), whole)
-    np.testing.assert_allclose(whole, wave * (1 - 1.5 * strength), atol=1e-6)
-    assert whole.dtype == np.float32
-
-
-def test_a_blend_at_full_strength_is_the_protection_exactly() -> None:
-    wave = speech(100)
-    blend = Blend(Gain(0.3), 1)
-    np.testing.assert_array_equal(blend.release(wave), np.float32(0.3) * wave)
-    assert (blend.name, blend.releases) == ("gain@1", Release.WAVEFORM)
-
-
-@pytest.mark.parametrize("strength", [-0.1, 1.01, float("nan")])
-def test_a_strength_out_of_range_is_refused(strength: float) -> None:
-    with pytest.raises(RecipeError, match=rf"strength of {strength} is not allowed; choose one from 0 .* to 1"):
-        Blend(Gain(), strength)
-
-
-def test_a_blend_refuses_a_protection_that_changes_the_length() -> None:
-    with pytest.raises(AudioError, match="gain gave 9 samples for 5; it must keep them"):
-        list(Blend(_Lengthening(), 0.5).release_blocks([speech(5)]))
-
-
-class _Lengthening(Gain):
-    def release_blocks(self, blocks: Iterable[Wave], seed: int = 0) -> Iterator[Wave]:
-        for block in blocks:
-            yield np.pad(block, 2)
 
 
 # ---- where it goes

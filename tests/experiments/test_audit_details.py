@@ -1,13 +1,15 @@
-"""What an audit does once, whom it asks for, and the names of the files it leaves to listen to."""
+"""What an audit of folders asks for, signal measures, and the names of the files that are left to listen to."""
 
 from __future__ import annotations
 
-import json
 import logging
 import shutil
 import sys
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 from unittest.mock import MagicMock
 from urllib.parse import unquote
 
@@ -22,7 +24,10 @@ from aclipse.corpora.manifest import Manifest
 from aclipse.errors import CorpusError
 from aclipse.experiments import audit as audits
 from aclipse.experiments import run as runs
-from aclipse.experiments.audit import SILENT_DB, Audit, Measure, audit_folders, available_measures, file_stem, measure
+from aclipse.experiments.audit import audit_folders, processes_of
+from aclipse.experiments.ladder import signals
+from aclipse.experiments.ladder.jobs import file_stem, keep_audio
+from aclipse.experiments.ladder.signals import SILENT_DB, available, measured
 from aclipse.experiments.recipe import AuditSettings, Recipe, read_recipe
 from aclipse.metrics import quality
 from aclipse.report.folder import read_run
@@ -45,44 +50,62 @@ def test_a_plain_id_is_the_name_of_its_file(name: str) -> None:
 
 def test_clips_whose_ids_differ_in_a_slash_keep_files_of_their_own(audited: Path, tmp_path: Path) -> None:
     ids = ["a/b", "a_b", "a%2Fb", "a\\b"]
-    auditor = object.__new__(Audit)  # keeping audio takes a folder and a number
-    auditor.folder, auditor.settings = tmp_path / "audit", AuditSettings(listen=len(ids))
+    bench: Any = SimpleNamespace(folder=tmp_path / "audit", settings=AuditSettings(listen=len(ids)))
     waves = [np.array([(i + 1) / 8, -1 / 8] * 400, np.float32) for i in range(len(ids))]
-    auditor._keep_audio("original", Speech([Clip(id, Path("x.wav"), "ann", emotion="sad") for id in ids], waves))
+    speech = Speech([Clip(id, Path("x.wav"), "ann", emotion="sad") for id in ids], waves)
+    keep_audio(bench, "original", speech)
+    keep_audio(bench, "original", speech)  # an audit done again replaces them
     shutil.copy(audited / "audit" / "scores.csv", tmp_path / "audit")
     found = read_run(tmp_path).listen["original"]
     assert {id: files.read(path)[0] * 8 for id, path in found.items()} == {id: i + 1 for i, id in enumerate(ids)}
 
 
-# --- PESQ
+# --- signal measures
 
 
-def test_pesq_is_looked_for_once_an_audit(
-    audited: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
-) -> None:
+@pytest.fixture
+def without_pesq(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     monkeypatch.setitem(sys.modules, "pesq", None)
-    judged = json.loads((audited / "audit" / "state.json").read_text("utf-8"))["judged"]
-    auditor = Audit(runs.reopen(audited), judged)
-    for _ in range(2):
-        _, rows = auditor._quality(auditor.speech["test"])
-        assert all(set(row) == {"snr_db", "si_sdr_db", "level_db", "stoi"} for row in rows)
-    assert [record.message for record in caplog.records if "PESQ" in record.message] == [
-        "PESQ is left out: pesq is not installed. Install it with: pip install 'aclipse[pesq]'"
-    ]
+    signals.available.cache_clear()
+    yield
+    signals.available.cache_clear()
+
+
+@pytest.mark.usefixtures("without_pesq")
+def test_without_its_package_pesq_is_left_out_and_said_to_be() -> None:
+    kinds, left_out = available()
+    assert set(kinds) == {"snr_db", "si_sdr_db", "level_db", "stoi"}
+    assert left_out == ("PESQ is left out: pesq is not installed. Install it with: pip install 'aclipse[pesq]'",)
 
 
 def test_every_measure_is_taken_of_every_pair_and_levels_of_nothing_have_a_floor() -> None:
-    wave, nothing = np.sin(np.arange(8000, dtype=np.float32)), np.zeros(8000, np.float32)
-    kinds: dict[str, Measure] = {
-        "snr_db": quality.snr_db,
-        "si_sdr_db": quality.si_sdr_db,
-        "level_db": quality.level_change_db,
-    }
-    assert measure(kinds, wave, nothing) == {"snr_db": 0, "si_sdr_db": SILENT_DB, "level_db": SILENT_DB}
-    assert measure(kinds, wave, np.float32(0.5) * wave) == pytest.approx(
-        {"snr_db": 20 * np.log10(2), "si_sdr_db": np.inf, "level_db": -20 * np.log10(2)}, abs=1e-5
-    )
-    assert {"snr_db", "si_sdr_db", "level_db", "stoi"} <= set(available_measures())
+    wave, nothing = np.sin(np.arange(16000, dtype=np.float32)), np.zeros(16000, np.float32)
+    muted, halved = measured(wave, nothing), measured(wave, np.float32(0.5) * wave)
+    assert set(muted) == set(halved) == set(available()[0]) >= {"snr_db", "si_sdr_db", "level_db", "stoi"}
+    assert (muted["snr_db"], muted["si_sdr_db"], muted["level_db"]) == (0, SILENT_DB, SILENT_DB)
+    assert halved["level_db"] == pytest.approx(-20 * np.log10(2), abs=1e-5)
+    assert halved["snr_db"] == pytest.approx(20 * np.log10(2), abs=1e-5)
+    assert halved["si_sdr_db"] == quality.si_sdr_db(wave, np.float32(0.5) * wave) > 100
+
+
+# --- how many processes
+
+
+@pytest.mark.parametrize(
+    ("threads", "backbone", "count"), [(1, "compact", 1), (3, "compact", 3), (0, "compact", 7), (3, "hubert-base", 1)]
+)
+def test_compact_attackers_are_trained_side_by_side(
+    threads: int, backbone: str, count: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(audits.os, "cpu_count", lambda: 7)
+    monkeypatch.setattr(audits.processes, "device", lambda: SimpleNamespace(type="cpu"))
+    recipe = Recipe().model_copy(update={"evaluators": Recipe().evaluators.model_copy(update={"backbone": backbone})})
+    assert processes_of(threads, recipe) == count
+
+
+def test_an_accelerator_is_not_shared(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(audits.processes, "device", lambda: SimpleNamespace(type="cuda"))
+    assert processes_of(4, Recipe()) == 1
 
 
 # --- anybody's folder

@@ -330,6 +330,17 @@ def test_a_stock_emotion_checkpoint_is_read(stock: Callable[..., Any], normalize
     assert again.front.normalize is normalize and again.model.config.id2label[3] == "SADNESS"
 
 
+def test_the_settings_of_a_processor_count_where_there_is_no_file_of_the_extractor_alone(
+    stock: Callable[..., Any],
+) -> None:
+    """transformers 5 writes one file for both halves of a processor."""
+    _, _, folder = stock("AutoModelForAudioClassification", do_normalize=False)
+    alone = folder / "preprocessor_config.json"
+    (folder / "processor_config.json").write_text(json.dumps({"feature_extractor": json.loads(alone.read_text())}))
+    alone.unlink()
+    assert load(EmotionBackbone, str(folder)).front.normalize is False
+
+
 @torch.no_grad()
 def test_a_stock_words_checkpoint_of_upper_case_letters_is_read(stock: Callable[..., Any]) -> None:
     model, processor, folder = stock("AutoModelForCTC")

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from toy_run import CHANCE, example_scores, write_run
 
-from aclipse.report.folder import Score
+from aclipse.report.rows import Score
 
 
 @pytest.fixture

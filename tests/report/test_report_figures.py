@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from matplotlib.colors import to_hex
 from sklearn.metrics import confusion_matrix
-from toy_run import EMOTIONS, score
+from toy_run import EMOTIONS, score, toy
 
 from aclipse.report.drawing import SUBJECT_STYLE, save_figure
 from aclipse.report.figures import (
@@ -20,12 +20,13 @@ from aclipse.report.figures import (
     plane_points,
     training_figure,
 )
-from aclipse.report.folder import ClipScore, read_run
+from aclipse.report.folder import read_run
+from aclipse.report.rows import ClipScore
 
 
 def clips(truth, read):
     return [
-        ClipScore("x", "emotion", "j", "frozen", "c", "s", t, r, 0.0, 1.0) for t, r in zip(truth, read, strict=True)
+        ClipScore("x", "emotion", "j", "ignorant", "c", "s", t, r, 0.0, 1.0) for t, r in zip(truth, read, strict=True)
     ]
 
 
@@ -43,27 +44,27 @@ def test_confusion_is_drawn_in_per_cent_of_the_row():
 
 
 def test_points_of_the_plane_are_scores(scores):
-    points = plane_points(scores)
-    words, emotion = points["cascade", "retrained"]
-    assert (words.value, emotion.value) == (0.15, 0.66)
+    points = plane_points(toy())
+    words, emotion = points["cascade", "best attacker"]
+    assert (words.value, emotion.value) == (0.15, 0.55)  # the independent judge's
     assert len(points) == 10
-    frozen_only = [s for s in scores if (s.metric, s.knowledge) != ("uar", "retrained")]
-    assert plane_points(frozen_only)["cascade", "retrained"][1].value == 0.64
+    guided = [s for s in scores if (s.metric, s.knowledge) != ("uar", "transferred")]
+    assert plane_points(toy(guided))["cascade", "best attacker"][1].value == 0.64
 
 
-def test_the_plane_fills_frozen_marks_and_hollows_retrained_ones(scores):
-    axes = plane_figure(scores, 0.25).axes[0]
+def test_the_plane_fills_ignorant_marks_and_hollows_the_best_attackers():
+    axes = plane_figure(toy()).axes[0]
     marks = {(line.get_xdata()[0], line.get_ydata()[0]): line for line in axes.lines if line.get_marker() == "o"}
-    assert to_hex(marks[0.90, 0.64].get_markerfacecolor()) == SUBJECT_STYLE["cascade"][0]
-    assert marks[0.15, 0.66].get_markerfacecolor() == "white"
-    horizontal = [tuple(line.get_xdata()) for line in axes.lines if list(line.get_ydata()) == [0.64, 0.64]]
-    assert horizontal == [(pytest.approx(0.87), pytest.approx(0.93))]
+    assert to_hex(marks[0.90, 0.55].get_markerfacecolor()) == SUBJECT_STYLE["cascade"][0]
+    assert marks[0.15, 0.55].get_markerfacecolor() == "white"
+    horizontal = [tuple(line.get_xdata()) for line in axes.lines if list(line.get_ydata()) == [0.55, 0.55]]
+    assert (pytest.approx(0.87), pytest.approx(0.93)) in horizontal
     assert any(list(line.get_ydata()) == [0.25, 0.25] for line in axes.lines)  # guessing
 
 
-def test_frozen_and_retrained_are_both_seen_where_they_agree(scores):
-    same = [replace(s, knowledge=kind) for s in scores if s.knowledge == "frozen" for kind in ("frozen", "retrained")]
-    marks = [line for line in plane_figure(same).axes[0].lines if line.get_marker() == "o"]
+def test_both_marks_are_seen_where_they_agree(scores):
+    ignorant = [s for s in scores if s.knowledge == "ignorant"]
+    marks = [line for line in plane_figure(toy(ignorant)).axes[0].lines if line.get_marker() == "o"]
     filled, hollow = sorted(marks, key=lambda line: line.get_markerfacecolor() == "white")
     assert filled.get_zorder() > hollow.get_zorder() and filled.get_markersize() < hollow.get_markersize()
 
@@ -71,7 +72,7 @@ def test_frozen_and_retrained_are_both_seen_where_they_agree(scores):
 def test_every_subject_is_labelled_once_within_the_plane(scores):
     names = ["a$x_1$", "b", "c", "d", "e"]  # "$" must not start a formula
     crowd = [replace(s, subject=f"{name}") for name in names for s in scores if s.subject == "cascade"]
-    figure = plane_figure(scores + crowd, 0.25)
+    figure = plane_figure(toy(scores + crowd))
     axes = figure.axes[0]
     texts = {text.get_text(): text for text in axes.texts}
     assert {*names, "cascade", "identity", "silence"} <= set(texts)
@@ -85,9 +86,9 @@ def test_every_subject_is_labelled_once_within_the_plane(scores):
 def test_no_label_touches_the_guessing_line(above):
     values = {"identity": (0.06, 0.70), "cascade": (0.5, 0.25 + above), "b": (0.9, 0.25 - above), "silence": (1, 0.25)}
     marks = [
-        score(name, metric, "frozen", at[i]) for name, at in values.items() for i, metric in enumerate(("wer", "uar"))
+        score(name, metric, "ignorant", at[i]) for name, at in values.items() for i, metric in enumerate(("wer", "uar"))
     ]
-    axes = plane_figure(marks, 0.25).axes[0]
+    axes = plane_figure(toy(marks)).axes[0]
     _, line = axes.transData.transform((0, 0.25))
     boxes = [text.get_window_extent() for text in axes.texts if text.get_text() in values]
     assert len(boxes) == 4
@@ -132,10 +133,10 @@ def test_listeners_show_error_rates_as_positive(make_run):
     assert listener_curves({"emotion": [{"epoch": 0.0}]}) == {}
 
 
-def test_the_same_figure_gives_the_same_files_whatever_the_users_style(tmp_path, scores):
-    first = save_figure(plane_figure(scores), tmp_path / "a", "plane")
+def test_the_same_figure_gives_the_same_files_whatever_the_users_style(tmp_path):
+    first = save_figure(plane_figure(toy()), tmp_path / "a", "plane")
     with matplotlib.rc_context({"font.size": 40, "axes.grid": False, "savefig.dpi": 20}):
-        second = save_figure(plane_figure(scores), tmp_path / "b", "plane")
+        second = save_figure(plane_figure(toy()), tmp_path / "b", "plane")
     assert first == second == (tmp_path / "a" / "plane.png").read_bytes()
     assert (tmp_path / "a" / "plane.pdf").read_bytes() == (tmp_path / "b" / "plane.pdf").read_bytes()
     assert b"CreationDate" not in (tmp_path / "a" / "plane.pdf").read_bytes()
@@ -155,4 +156,4 @@ def test_fewer_colours_are_the_same_picture(tmp_path):
 
 def test_no_subject_is_drawn_twice_alike(scores):
     assert len({tuple(style) for style in SUBJECT_STYLE.values()}) == len(SUBJECT_STYLE)
-    assert len(plane_figure([score("x", "wer", "frozen", 0.5), score("x", "uar", "frozen", 0.5)]).axes) == 1
+    assert len(plane_figure(toy([score("x", metric, "ignorant", 0.5) for metric in ("wer", "uar")])).axes) == 1

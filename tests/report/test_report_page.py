@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import soundfile
-from toy_run import tone, write_run
+from toy_run import EXTRA, tone, write_run
 
 from aclipse.errors import RunError
 from aclipse.report import html, listening, plates, sections, write_report
@@ -60,16 +60,8 @@ def page(run) -> str:
 def test_sections_come_in_reading_order(page):
     ids = re.findall(r'<section id="([\w-]+)">', page)
     assert ids == [
-        "findings",
-        "table",
-        "listen",
-        "confusion",
-        "training",
-        "plane",
-        "recall",
-        "quality",
-        "settings",
-        "methods",
+        *("findings", "table", "listen", "budget", "attackers", "groups", "paired", "emotion", "confusion", "plane"),
+        *("frontier", "training", "recall", "quality", "settings", "methods"),
     ]
     assert re.findall(r'<a href="#([\w-]+)">', page.split("</nav>")[0]) == ids
 
@@ -77,9 +69,11 @@ def test_sections_come_in_reading_order(page):
 def test_the_page_needs_nothing_beside_it(page):
     outline = Outline(page)
     assert outline.open == []
-    assert not outline.all("script") + outline.all("link") + outline.all("iframe")
+    assert outline.all("script") == [{}]  # one, inside the page
+    assert not outline.all("link") + outline.all("iframe")
     sources = [tag["src"] for tag in outline.all("img") + outline.all("audio")]
-    assert len(sources) == 11  # 2 spectrograms, average, confusion, training, listeners, plane; 2 × 2 players
+    # 2 spectrograms, average, budget, learning, confusion, plane, frontier, training, listeners; 2 × 2 players
+    assert len(sources) == 14
     assert all(source.startswith("data:") for source in sources)
     assert not re.search(r"https?://|@import|url\(", re.sub(r'src="data:[^"]*"', "", page))
 
@@ -89,7 +83,7 @@ def test_pictures_and_tables_can_be_read_aloud(page):
     assert all(image["alt"] for image in outline.all("img"))
     assert all(player["aria-label"] for player in outline.all("audio"))
     assert all(heading["scope"] in ("row", "col", "colgroup") for heading in outline.all("th"))
-    assert all(gauge["aria-label"] for gauge in outline.all("div") if gauge.get("role") == "img")
+    assert all(gauge["aria-label"] for gauge in outline.all("div") + outline.all("svg") if gauge.get("role") == "img")
     assert (
         "Share of each emotion read right – original: happy 100 %, sad 100 %; protected: happy 100 %, sad 0 %" in page
     )
@@ -98,15 +92,25 @@ def test_pictures_and_tables_can_be_read_aloud(page):
 def test_the_page_tells_what_was_found(page):
     title = re.search(r"<h1>(.*?)</h1>", page)[1]
     assert title == (
-        "What was said is not hidden from listeners retrained on protected speech, but hidden from the recogniser it "
-        "was trained against. Emotion is kept for every listener tried."
+        "The cascade does not hide the words or which known sentence was said from listeners retrained on protected "
+        "speech; it only blurs the speaker’s sex and who is speaking for listeners that only know clean speech. "
+        "Emotion is harder to read for an independent emotion recogniser of another family."
     )
-    assert re.findall(r'<span class="chip ([\w-]+)">', page) == ["hidden", "not-hidden", "not-hidden", "kept", "kept"]
+    overall = re.findall(r'<h3>([^<]*) <span class="chip ([\w-]+)">', page)
+    assert overall == [
+        ("The words", "not-hidden"),
+        ("Which known sentence was said", "not-hidden"),
+        ("The speaker’s sex", "weakened"),
+        ("Who is speaking", "weakened"),
+        ("Emotion", "reduced"),
+    ]
+    assert page.count('<span class="chip not-shown">') == 1
+    assert "not shown: it fails on clean speech too" in page
     assert '<mark title="said: nine">night</mark>' in page
     assert '<mark title="wrong">happy</mark>' in page
     assert "7be0419d6c58" in page and "split.hash" in page
     assert (
-        page.count("Split: speaker-5fold/0 (seed 0) [5ab91c03d2e7], 8 clips. Small figures: 95\N{NO-BREAK SPACE}%") == 3
+        page.count("Split: speaker-5fold/0 (seed 0) [5ab91c03d2e7], 8 clips. Small figures: 95\N{NO-BREAK SPACE}%") == 4
     )
     assert "No speaker of the test clips was heard in training." in page
     for fact in ("7be0419d6c58", "cascade.epochs", "environment.python", "run of 2025-11-22"):
@@ -116,7 +120,10 @@ def test_the_page_tells_what_was_found(page):
 def test_figures_lie_beside_the_page(run):
     names = [
         "average-spectrum",
+        "budget",
         "confusion",
+        "frontier",
+        "learning",
         "listeners",
         "privacy-utility",
         "spectrogram-c0",
@@ -146,7 +153,7 @@ def test_nothing_of_a_run_is_taken_for_markup(make_run, tmp_path):
     folder = make_run(subject=NASTY.replace("/", ""), said=NASTY, clip="<u>{}")
     shutil.move(folder, tmp_path / "<i>run")
     text = write_report(tmp_path / "<i>run").read_text(encoding="utf-8")
-    assert "<script" not in text
+    assert text.count("<script") == text.count("</script") == 1  # our own
     assert "<u>" not in text
     assert "&lt;script&gt;alert(1)&lt;/script&gt;&amp;$x$" in text
     assert Outline(text).open == []
@@ -156,12 +163,14 @@ def test_parts_that_are_missing_are_left_out(make_run):
     folder = make_run(subject="vendor")
     for part in ("emotion", "words", "cascade", "audit/listen"):
         shutil.rmtree(folder / part)
-    for part in ("run.json", "audit/clips.csv", "audit/chance.json"):
+    for part in ("run.json", *(f"audit/{name}.csv" for name in ("clips", *EXTRA)), "audit/chance.json"):
         (folder / part).unlink()
     text = write_report(folder).read_text(encoding="utf-8")
     assert re.findall(r'<section id="([\w-]+)">', text) == [
         "findings",
         "table",
+        "attackers",
+        "emotion",
         "plane",
         "recall",
         "quality",

@@ -5,49 +5,55 @@ from dataclasses import replace
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from toy_run import score
+from toy_run import score, toy
 
-from aclipse.report.tables import best_of, format_interval, format_value, main_table, score_table, subjects
+from aclipse.report.comparison import best_attacker, comparison_table
+from aclipse.report.ladder import findings
+from aclipse.report.tables import best_of, score_table, subjects
+from aclipse.report.vocabulary import format_interval, format_value
 
 
-def test_main_table_puts_utility_privacy_and_quality_side_by_side(scores, chance):
-    table = main_table(scores, chance)
+def test_subjects_stand_side_by_side_for_the_listeners_that_matter():
+    table = comparison_table(toy())
     assert [column.title for column in table.columns] == [
-        "UAR %, frozen",
+        "UAR %, guiding",
+        "UAR %, independent",
         "UAR %, retrained",
-        "WER %, frozen",
-        "WER %, retrained",
-        "sentence %, retrained",
+        "WER %, ignorant",
+        "WER %, best attacker",
         "SNR dB",
-        "STOI",
-        "level dB",
+        "time s",
     ]
     assert list(table.rows) == ["identity", "cascade", "low-pass", "white-noise", "silence"]
-    assert [cell.text for cell in table.rows["cascade"]] == [
-        "64.0",
-        "66.0",
-        "90.0",
-        "15.0",
-        "97.0",
-        "4.8",
-        "0.61",
-        "−0.2",
-    ]
-    assert table.rows["cascade"][3].interval == "12.0–18.0"
-    assert table.rows["silence"][7].text == ""
-    assert table.chance == ["25.0", "25.0", "", "", "8.0", "", "", ""]
+    assert [cell.text for cell in table.rows["cascade"]] == ["64.0", "55.0", "66.0", "90.0", "15.0", "4.8", "0.020"]
+    assert table.rows["cascade"][4].interval == "12.0–18.0"
+    assert table.rows["identity"][5].text == ""
+    assert table.chance == ["25.0", "25.0", "25.0", "", "", "", ""]
     assert table.splits == ["speaker-5fold/0 (seed 0) [5ab91c03d2e7]"]
     assert table.clips == [8]
+
+
+def test_a_listener_that_failed_its_check_is_no_best_attacker(scores):
+    deaf = [replace(s, value=0.05) if (s.subject, s.knowledge) == ("cascade", "transferred") else s for s in scores]
+    assert best_attacker(findings(toy(deaf)), "words").score.knowledge == "retrained"
+    assert best_attacker([], "words") is None
+
+
+def test_levels_are_columns_in_their_order(scores, chance):
+    table = score_table(list(reversed(scores)), ["wer", "stoi"], chance)
+    assert [column.knowledge for column in table.columns][:-2] == [
+        *("ignorant", "transferred", "purifying", "retrained", "purified", "scratch", "inverting")
+    ]
     fewer = [replace(s, n=3) if s.role == "quality" else s for s in scores]
-    assert main_table(fewer).clips == [3, 8]
+    assert score_table(fewer, ["wer", "stoi"]).clips == [3, 8]
 
 
 def test_only_what_is_clearly_ahead_is_best(scores):
-    table = main_table(scores)
+    table = score_table(scores, ["uar", "wer", "snr_db", "level_db", "stoi"])
     best = {c.title: [name for name, cells in table.rows.items() if cells[i].best] for i, c in enumerate(table.columns)}
-    assert best["WER %, frozen"] == []  # 90 ± 3 against 84 ± 3: the intervals touch
+    assert best["WER %, ignorant"] == []  # 90 ± 3 against 84 ± 3: the intervals touch
     assert best["WER %, retrained"] == ["white-noise"]
-    assert best["UAR %, frozen"] == []  # cascade and low-pass overlap
+    assert best["UAR %, guiding"] == []  # cascade and low-pass overlap
     assert best["SNR dB"] == ["low-pass"]
     assert best["level dB"] == []  # neither loud nor quiet is good
     assert best["STOI"] == []  # high is natural, and low hides words from people
@@ -60,15 +66,15 @@ def test_the_better_end_depends_on_the_metric():
 
 
 def test_references_and_bare_figures_are_not_ranked():
-    silence, cascade = score("silence", "wer", "frozen", 1.0), score("cascade", "wer", "frozen", 0.5)
+    silence, cascade = score("silence", "wer", "ignorant", 1.0), score("cascade", "wer", "ignorant", 0.5)
     assert best_of([silence, cascade], better=+1) == ""
-    rival = score("low-pass", "wer", "frozen", 0.1)
+    rival = score("low-pass", "wer", "ignorant", 0.1)
     assert best_of([cascade, rival], better=+1) == "cascade"
     assert best_of([cascade, replace(rival, high=None)], better=+1) == ""
 
 
 def test_judges_are_named_only_where_there_are_several():
-    one = score("cascade", "wer", "frozen", 0.5)
+    one = score("cascade", "wer", "ignorant", 0.5)
     assert score_table([one], ["wer"]).columns[0].judge == ""
     both = [one, replace(one, judge="wav2vec2", value=0.6)]
     assert [column.judge for column in score_table(both, ["wer"]).columns] == ["compact-words", "wav2vec2"]
@@ -77,7 +83,7 @@ def test_judges_are_named_only_where_there_are_several():
 
 def test_other_protections_follow_clean_speech_in_their_order():
     names = ["zeta", "silence", "white-noise", "alpha", "identity", "low-pass"]
-    assert subjects(score(name, "wer", "frozen", 0.5) for name in names) == [
+    assert subjects(score(name, "wer", "ignorant", 0.5) for name in names) == [
         "identity",
         "zeta",
         "alpha",

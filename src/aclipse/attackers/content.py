@@ -9,7 +9,7 @@ from aclipse.contracts import Clip
 from aclipse.metrics.classification import accuracy
 from aclipse.models import text
 from aclipse.models.compact import ClipClassifier
-from aclipse.training.recognition import Task
+from aclipse.training.recognition import Marks, Task
 
 MAX_SENTENCES = 100
 MIN_REPEATS = 5
@@ -27,12 +27,24 @@ def closed_set(clips: Sequence[Clip]) -> bool:
     return 2 <= len(counts) <= MAX_SENTENCES and sum(counts.values()) >= MIN_REPEATS * len(counts)
 
 
+def _target(clip: Clip) -> str:
+    return text.normalize(clip.transcript)
+
+
+def _build(targets: Sequence[str]) -> ClipClassifier:
+    return ClipClassifier(sorted(set(targets)))
+
+
+def _marks(clip: Clip, read: str) -> Marks:
+    return {"sentence": (float(_target(clip) == read), 1.0)}
+
+
 SENTENCE = Task(
     name="sentence",
     role="privacy",
     judge="compact-sentence",
-    target=lambda clip: text.normalize(clip.transcript),
-    build=lambda targets: ClipClassifier(sorted(set(targets))),
-    marks=lambda truth, read: {"sentence": (float(truth == read), 1.0)},
+    target=_target,
+    build=_build,
+    marks=_marks,
     score=accuracy,
 )

@@ -4,14 +4,27 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from aclipse.contracts import Clip
+from aclipse.metrics.entities import found
 from aclipse.metrics.transcription import character_edits, error_rate, word_edits
 from aclipse.models import text
 from aclipse.models.compact import CharacterRecognizer
 from aclipse.training.recognition import Marks, Task
 
 
-def _marks(said: str, heard: str) -> Marks:
-    return {"wer": word_edits(said, heard), "cer": character_edits(said, heard)}
+def _target(clip: Clip) -> str:
+    return text.normalize(clip.transcript)
+
+
+def _build(targets: Sequence[str]) -> CharacterRecognizer:
+    return CharacterRecognizer()
+
+
+def _marks(clip: Clip, heard: str) -> Marks:
+    said = _target(clip)
+    edits: Marks = {"wer": word_edits(said, heard), "cer": character_edits(said, heard)}
+    tagged = clip.extra.get("entities", "")  # names, numbers, places: what must not be recovered
+    return {**edits, "entity_recall": found(tagged, heard)} if tagged else edits
 
 
 def _score(said: Sequence[str], heard: Sequence[str]) -> float:
@@ -22,8 +35,8 @@ WORDS = Task(
     name="words",
     role="privacy",
     judge="compact-words",
-    target=lambda clip: text.normalize(clip.transcript),
-    build=lambda targets: CharacterRecognizer(),
+    target=_target,
+    build=_build,
     marks=_marks,
     score=_score,
 )

@@ -2,16 +2,32 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
+from aclipse.contracts import Clip
 from aclipse.metrics.classification import uar
 from aclipse.models.compact import ClipClassifier
-from aclipse.training.recognition import Task
+from aclipse.training.recognition import Marks, Task
+
+
+def _target(clip: Clip) -> str:
+    return clip.emotion
+
+
+def _build(targets: Sequence[str]) -> ClipClassifier:
+    return ClipClassifier(sorted(set(targets)))
+
+
+def _marks(clip: Clip, read: str) -> Marks:
+    return {"emotion": (float(clip.emotion == read), 1.0)}
+
 
 EMOTION = Task(
     name="emotion",
     role="utility",
     judge="compact-emotion",
-    target=lambda clip: clip.emotion,
-    build=lambda targets: ClipClassifier(sorted(set(targets))),
-    marks=lambda truth, read: {"emotion": (float(truth == read), 1.0)},
+    target=_target,
+    build=_build,
+    marks=_marks,
     score=uar,
 )

@@ -1,215 +1,293 @@
-"""What an attacker still gets and what is left of emotion, for a run of ours or for anybody's protected folder."""
+"""What every attacker one would meet still gets, and what is left of emotion: for a run of ours or anybody's output."""
 
 from __future__ import annotations
 
-import copy
 import json
 import logging
-import re
-import shutil
+import os
+import time
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
 from aclipse.atomic import write_table, write_text
-from aclipse.attackers.content import SENTENCE, closed_set
-from aclipse.audio import files
-from aclipse.contracts import Clip, Protection, Wave
 from aclipse.corpora.manifest import Manifest
-from aclipse.errors import CorpusError, MissingExtra, RunError
-from aclipse.experiments import guides
+from aclipse.errors import CorpusError, RunError
 from aclipse.experiments import run as runs
+from aclipse.experiments.ladder import cost, pool
+from aclipse.experiments.ladder.bench import Bench, spread
+from aclipse.experiments.ladder.jobs import Job, Retrain
+from aclipse.experiments.ladder.outcome import Outcome
+from aclipse.experiments.ladder.plan import plan
+from aclipse.experiments.ladder.signals import available
+from aclipse.experiments.ladder.subjects import Releaser, Seeded, Subject, baseline, build, clean_speech
+from aclipse.experiments.levels import LEVELS, Level
 from aclipse.experiments.recipe import Recipe
 from aclipse.experiments.recorded import Recorded
-from aclipse.experiments.scores import CLIP_COLUMNS, SCORE_COLUMNS, Sheet
+from aclipse.experiments.scores import (
+    CLIP_COLUMNS,
+    MAIN,
+    PAIR_COLUMNS,
+    SCORE_COLUMNS,
+    SLICE_COLUMNS,
+    Hearing,
+    Row,
+    Sheet,
+    corrected,
+)  # fmt: skip
 from aclipse.metrics import quality
-from aclipse.protections.baselines import WhiteNoise
 from aclipse.records import file_hash
-from aclipse.registry import PROTECTIONS, load
-from aclipse.seeds import derive
-from aclipse.training import checkpoint, processes
-from aclipse.training.batches import Speech, read_all
-from aclipse.training.recognition import Task, new_recognizer, train_recognizer
+from aclipse.registry import PROTECTIONS
+from aclipse.training import processes
 
 log = logging.getLogger(__name__)
 
-SILENT_DB = -120.0  # stands for a level of nothing at all, whose logarithm no mean could take
+SNR_CLIPS = 60  # validation clips from which the SNR of a protection is taken, for noise of the same
+COMPARED = ("ignorant", "retrained")  # levels at which systems are compared in pairs
+ATTACKER_COLUMNS = [
+    "subject", "secret", "judge", "knowledge", "via", "clips", "minutes", "epochs", "best_epoch", "seed", "before",
+    "after", "seconds",
+]  # fmt: skip
+LEARNING_COLUMNS = ["subject", "secret", "judge", "knowledge", "clips", "seed", "epoch", "loss", "validation"]
+BUDGET_COLUMNS = [
+    "subject", "secret", "metric", "judge", "knowledge", "clips", "minutes", "seed", "value", "low", "high",
+]  # fmt: skip
+PURIFIER_COLUMNS = ["subject", "secret", "purifier", "validation", "chosen"]
 
-Releaser = Callable[[Wave, Clip], Wave]  # what leaves the device for a clip
-Measure = Callable[[Wave, Wave], float]  # what became of a recording, in a number
-
-
-class Audit:
-    """Judges releases of one corpus: the clean speech, the recognisers trained on it, what attackers may spend."""
-
-    def __init__(self, prepared: runs.Prepared, judged: str) -> None:
-        """Start or go on with an audit; attackers trained on anything but ``judged``, a fingerprint, are dropped."""
-        if processes.count() > 1:
-            raise RunError("an audit runs in one process. Start it without `accelerate launch`.")
-        self.settings, self.seed = prepared.recipe.audit, prepared.recipe.seed
-        self.speech, self.folder = prepared.speech, prepared.run.folder / "audit"
-        state = json.dumps({"judged": judged, "settings": self.settings.model_dump(mode="json")})
-        marker = self.folder / "state.json"
-        if not marker.exists() or marker.read_text(encoding="utf-8") != state:
-            shutil.rmtree(self.folder, ignore_errors=True)
-            write_text(marker, state)
-        self.split = f"{prepared.split.name} [{prepared.split.hash}]"
-        self.measures = available_measures()
-        self.frozen: dict[Task, Any] = guides.judging(prepared.guides, prepared.recipe.evaluators)
-        if closed_set(self.speech["train"].clips):
-            self.frozen[SENTENCE] = self._train_sentence()
-
-    def judge(self, subjects: dict[str, Releaser]) -> Path:
-        """Judge every subject and write scores.csv, clips.csv and clips to listen to; gives the path of the scores."""
-        sheet = Sheet(self.speech["test"].clips, self.split, self.settings.draws, self.seed)
-        for name, release in subjects.items():
-            log.info("audit of %s", name)
-            released = {part: speech.released(release) for part, speech in self.speech.items()}
-            sheet.add_quality(name, *self._quality(released["test"]))
-            for task, recognizer in self.frozen.items():
-                sheet.add_readings(name, task, "frozen", read_all(recognizer, released["test"]))
-                retrained = self.retrain(name, task, released)
-                sheet.add_readings(name, task, "retrained", read_all(retrained, released["test"]))
-            self._keep_audio(name, released["test"])
-        self._keep_audio("original", self.speech["test"])
-        write_text(self.folder / "chance.json", json.dumps(self._chance()))
-        write_table(self.folder / "clips.csv", CLIP_COLUMNS, sheet.marks)
-        write_table(self.folder / "scores.csv", SCORE_COLUMNS, sheet.scores)
-        return self.folder / "scores.csv"
-
-    def retrain(self, name: str, task: Task, released: dict[str, Speech]) -> Any:
-        """The clean recogniser, fine-tuned on protected speech with labels; what was trained before is kept."""
-        network = copy.deepcopy(self.frozen[task]).requires_grad_(True)
-        train = released["train"]
-        budget = min(self.settings.attacker_clips, len(train))
-        picked = np.random.default_rng(derive(self.seed, "attacker")).permutation(len(train))[:budget]
-        parts = train.subset(sorted(picked.tolist())), released["validation"]
-        folder = self.folder / "attackers" / name / task.name
-        progress = train_recognizer(task, network, parts, getattr(self.settings, task.name), folder, self.seed)
-        truth = [task.target(clip) for clip in parts[1].clips]
-        unchanged = task.score(truth, read_all(self.frozen[task], parts[1]))
-        return network if progress.best_score > unchanged else self.frozen[task]  # an attacker may also not retrain
-
-    def baselines(self, release: Releaser) -> dict[str, Releaser]:
-        """The trivial protections; white noise at the SNR that ``release`` has on validation clips."""
-        speech = self.speech["validation"]
-        released = speech.released(release)
-        snr = [quality.snr_db(speech.wave(i), released.wave(i)) for i in range(len(speech))]
-        equal = float(np.mean(np.clip(snr, -100, 100)))  # an untouched recording has an infinite one
-        kinds = {name: load(PROTECTIONS, name) for name in self.settings.baselines}
-        return {name: self.seeded(k(equal) if k is WhiteNoise else k()) for name, k in kinds.items()}
-
-    def seeded(self, protection: Protection) -> Releaser:
-        """A protection whose randomness depends on the audit's seed and the clip alone."""
-
-        def release(wave: Wave, clip: Clip) -> Wave:
-            protected = protection.release(wave, derive(self.seed, clip.id))
-            return files.quantized(protected)  # attackers get what `protect` writes
-
-        return release
-
-    def _train_sentence(self) -> Any:
-        network = new_recognizer(SENTENCE, self.speech["train"], self.seed)
-        parts = self.speech["train"], self.speech["validation"]
-        train_recognizer(SENTENCE, network, parts, self.settings.sentence, self.folder / "sentence", self.seed)
-        return checkpoint.freeze(network)
-
-    def _quality(self, released: Speech) -> tuple[list[Clip], list[dict[str, float]]]:
-        picked = spread(self.speech["test"].clips, self.settings.quality_clips)
-        rows = [measure(self.measures, self.speech["test"].wave(i), released.wave(i)) for i in picked]
-        return [released.clips[i] for i in picked], rows
-
-    def _chance(self) -> dict[str, float]:
-        clips = self.speech["test"].clips
-        chance = {"uar": 1 / len({clip.emotion for clip in clips})}
-        if SENTENCE in self.frozen:
-            said = Counter(SENTENCE.target(clip) for clip in clips)
-            chance["sentence_accuracy"] = max(said.values()) / len(clips)
-        return chance
-
-    def _keep_audio(self, name: str, speech: Speech) -> None:
-        for index in spread(speech.clips, self.settings.listen):
-            path = self.folder / "listen" / name / f"{file_stem(speech.clips[index].id)}.wav"
-            path.parent.mkdir(parents=True, exist_ok=True)
-            files.write(path, speech.wave(index))
+OnDone = Callable[[str, float, float], None]
 
 
-def audit(folder: Path | str, changes: Sequence[str] = ()) -> Path:
+def audit(folder: Path | str, changes: Sequence[str] = (), threads: int = 1, on_done: OnDone | None = None) -> Path:
     """Judge the cascade of a finished run beside its baselines; gives the path of scores.csv.
 
-    ``changes`` are overrides of the recipe's section ``audit``, such as ``audit.words.epochs=10``.
+    ``changes`` are overrides of the recipe's section ``audit``, such as ``audit.level=quick``. With several
+    ``threads`` (0: all cores) attackers are trained side by side, each in a process of its own on one core; a script
+    that asks for them needs ``if __name__ == "__main__":``. Scores are the same for any number of processes.
+    ``on_done(job, seconds done, seconds in all)`` is called after each piece of work.
 
-    Attackers that an earlier, interrupted audit has trained are kept. Raises RunError if the run is not finished.
+    Attackers that an earlier audit of the same protection has trained are kept. Raises RunError if the run is not
+    finished.
     """
     prepared = runs.reopen(Path(folder), changes)
-    cascade_file = prepared.run.weights("cascade")
-    protection = runs.load_cascade(cascade_file)
-    auditor = Audit(prepared, file_hash(cascade_file))
-    cascade = auditor.seeded(protection)
-    return auditor.judge({"cascade": cascade, **auditor.baselines(cascade)})
+    weights = prepared.run.weights("cascade")
+    release = Seeded(runs.load_cascade(weights), prepared.recipe.seed)
+    return Audit(prepared, "cascade", release, file_hash(weights)).judge(threads, on_done)
 
 
 def audit_folders(
-    recipe: Recipe, manifest: Manifest, original: Path | str, protected: Path | str, output: Path | str
-) -> Path:
+    recipe: Recipe, manifest: Manifest, original: Path | str, protected: Path | str, output: Path | str,
+    threads: int = 1, on_done: OnDone | None = None,
+) -> Path:  # fmt: skip
     """Judge any protector by its output: recognisers are trained on the originals, attackers on the protected.
 
     Raises CorpusError where originals and protected files do not pair up.
     """
     name = Path(protected).resolve().name
-    if name in (*PROTECTIONS, "original"):
+    if name.partition("-1")[0] in PROTECTIONS or name in ("original", "clean"):
         raise CorpusError(f"{protected} is named like a row of the table, {name!r}. Rename the folder.")
     judged = runs.chosen(manifest, recipe.corpus.only).only(recipe.corpus.emotions)
     clips = [clip for clip in judged.clips if runs.is_complete(clip)]
     recorded = Recorded(Path(original), Path(protected), clips)
     recorded.check_lengths(clips)
-    auditor = Audit(runs.prepare(recipe, manifest, Path(output), resume=True), recorded.fingerprint)
-    return auditor.judge({name: recorded, **auditor.baselines(recorded)})
+    prepared = runs.prepare(recipe, manifest, Path(output), resume=True)
+    return Audit(prepared, name, recorded, recorded.fingerprint).judge(threads, on_done)
 
 
-def available_measures() -> dict[str, Measure]:
-    """The signal measures to be had here: PESQ only where its package is installed."""
-    found: dict[str, Measure] = {
-        "snr_db": quality.snr_db,
-        "si_sdr_db": quality.si_sdr_db,
-        "level_db": quality.level_change_db,
-        "stoi": quality.stoi,
-        "pesq": quality.pesq,
-    }
-    try:
-        quality.pesq(np.zeros(1, np.float32), np.zeros(1, np.float32))
-    except MissingExtra as missing:
-        log.warning("PESQ is left out: %s", missing)
-        del found["pesq"]
-    return found
+def processes_of(threads: int, recipe: Recipe) -> int:
+    """How many processes ``threads`` make: one each for compact recognisers on a CPU, else a single one."""
+    compact = recipe.evaluators.backbone == "compact" and processes.device().type == "cpu"
+    return (threads or os.cpu_count() or 1) if compact else 1
 
 
-def measure(measures: dict[str, Measure], original: Wave, protected: Wave) -> dict[str, float]:
-    """What each measure says of a protected recording; levels of nothing at all are held at SILENT_DB."""
-    row = {name: compute(original, protected) for name, compute in measures.items()}
-    return {**row, **{name: max(row[name], SILENT_DB) for name in ("level_db", "si_sdr_db")}}
+@dataclass(frozen=True)
+class Opening:
+    """What a process needs to open a bench of its own."""
+
+    folder: Path
+    recipe: Recipe
+    subjects: dict[str, Subject]
+    level: Level
+
+    def __call__(self) -> Bench:
+        """Read the run again."""
+        prepared = replace(runs.reopen(self.folder), recipe=self.recipe)
+        return Bench(prepared, self.subjects, self.folder / "audit", self.level)
 
 
-def file_stem(clip: str) -> str:
-    """The name of a clip's file: its id, what no file system takes percent-encoded; `urllib.parse.unquote` undoes it.
+class Audit:
+    """Judges one release of one corpus beside its baselines."""
 
-    >>> file_stem("1001_IEO_ANG_HI"), file_stem("ann/sad 50%")
-    ('1001_IEO_ANG_HI', 'ann%2Fsad 50%25')
-    """
-    return re.sub(r'[%/\\:*?"<>|\x00-\x1f]', lambda sign: f"%{ord(sign[0]):02X}", clip)
+    def __init__(self, prepared: runs.Prepared, name: str, release: Releaser, fingerprint: str) -> None:
+        if processes.count() > 1:
+            raise RunError("an audit runs in one process. Start it without `accelerate launch`.")
+        self.prepared, self.name, self.release, self.fingerprint = prepared, name, release, fingerprint
+        self.seed, self.settings = prepared.recipe.seed, prepared.recipe.audit
+        self.folder = prepared.run.folder / "audit"
+        self.snr_db = self._snr()
+        self._built: dict[str, Seeded] = {}
+
+    def judge(self, threads: int = 1, on_done: OnDone | None = None) -> Path:
+        """Climb the ladder and write the tables; gives the path of scores.csv."""
+        started, bench = time.perf_counter(), self.bench(self.settings.effort)
+        workers = processes_of(threads, self.prepared.recipe)
+        jobs, units = plan(bench), dict[str, float]()
+        costs = cost.seconds_of(jobs, bench, units)
+        self._say_how_long(bench, units, workers)
+        opening = Opening(self.prepared.run.folder, self.prepared.recipe, bench.subjects, bench.level)
+        pool.run(jobs, bench, opening, workers, costs, on_done)
+        write(bench, jobs, self.name)
+        facts = {"level": self.settings.level, "seconds": round(time.perf_counter() - started, 1)}
+        left_out = [*bench.left_out, *available()[1]]
+        write_text(self.folder / "audit.json", json.dumps({**facts, "left_out": left_out}, indent=2))
+        bench.forget()
+        return self.folder / "scores.csv"
+
+    def bench(self, level: Level) -> Bench:
+        """What the jobs of a level work on."""
+        own = Subject(self.name, self.release, self.fingerprint, level.rungs, level.attacker_clips, judged=True)
+        trivial = [baseline(self._trivial(name), name, level) for name in level.baselines if name != "identity"]
+        named = [own, clean_speech(level, self.seed), *trivial]
+        return Bench(self.prepared, {subject.name: subject for subject in named}, self.folder, level)
+
+    def _trivial(self, name: str) -> Seeded:
+        if name not in self._built:  # label-only looks for its sounds for seconds
+            self._built[name] = Seeded(build(name, self.snr_db, self.prepared.guides), self.seed)
+        return self._built[name]
+
+    def _snr(self) -> float:
+        """The SNR of what is judged, so that noise of the same can stand beside it."""
+        speech = self.prepared.speech["validation"]
+        few = speech.subset(spread(speech.clips, SNR_CLIPS))
+        released = few.released(self.release)
+        snr = [quality.snr_db(few.wave(i), released.wave(i)) for i in range(len(few))]
+        return float(np.mean(np.clip(snr, -100, 100)))  # an untouched recording has an infinite one
+
+    def _say_how_long(self, bench: Bench, units: dict[str, float], workers: int) -> None:
+        times = {}
+        for name in LEVELS:
+            own = bench if name == self.settings.level else self.bench(LEVELS[name])
+            times[name] = sum(cost.seconds_of(plan(own), own, units).values()) / workers / 60
+        asked = self.settings.level
+        others = ", ".join(f"{name} {minutes:.0f}" for name, minutes in times.items() if name != asked)
+        log.info(
+            "audit of %s at level %s: about %.0f minutes in %d processes, less what is done already (%s)",
+            self.name, asked, times[asked], workers, others,
+        )  # fmt: skip
 
 
-def spread(clips: Sequence[Clip], count: int) -> list[int]:
-    """Indices of clips to listen to: emotions in turn, speakers as different as can be."""
-    chosen: list[int] = []
-    left = sorted(range(len(clips)), key=lambda i: derive(0, clips[i].id))
-    while left and len(chosen) < count:
-        emotions = Counter(clips[i].emotion for i in chosen)
-        speakers = Counter(clips[i].speaker for i in chosen)
-        best = min(left, key=lambda i: (emotions[clips[i].emotion], speakers[clips[i].speaker]))
-        chosen.append(best)
-        left.remove(best)
-    return chosen
+def write(bench: Bench, jobs: Sequence[Job], judged: str) -> None:
+    """Every table of an audit, and clips to listen to, from what its jobs have left."""
+    settings, folder = bench.settings, bench.folder
+    split = bench.prepared.split
+    sheet = Sheet(f"{split.name} [{split.hash}]", settings.draws, bench.seed)
+    outcomes = [(job.name, outcome) for job in jobs for outcome in bench.outcomes(job.name)]
+    told = hearings(bench, jobs)
+    for subject in bench.subjects:
+        _add_quality(sheet, bench, subject)
+        for heard in told:
+            if heard.outcome.subject == subject:
+                sheet.add(heard)
+    shown = [heard for heard in told if heard.outcome.subject in ("identity", judged)]
+    write_table(folder / "clips.csv", CLIP_COLUMNS, sheet.marks)
+    write_table(folder / "attackers.csv", ATTACKER_COLUMNS, _attackers(bench, outcomes))
+    write_table(folder / "learning.csv", LEARNING_COLUMNS, _learning(outcomes))
+    write_table(folder / "budget.csv", BUDGET_COLUMNS, _budget(bench, sheet, [o for _, o in outcomes], judged))
+    write_table(folder / "purifiers.csv", PURIFIER_COLUMNS, _purifiers(outcomes))
+    write_table(folder / "slices.csv", SLICE_COLUMNS, [row for heard in shown for row in sheet.slices(heard)])
+    write_table(folder / "pairs.csv", PAIR_COLUMNS, corrected(_pairs(sheet, told, judged)))
+    write_text(folder / "chance.json", json.dumps(_chance(bench)))
+    write_table(folder / "scores.csv", SCORE_COLUMNS, sheet.scores)
+
+
+def hearings(bench: Bench, jobs: Sequence[Job]) -> list[Hearing]:
+    """What the tables tell: of several seeds the attacker that did best on validation clips, and no weaker budgets."""
+    best: dict[tuple[str, ...], Outcome] = {}
+    full = [job for job in jobs if not (isinstance(job, Retrain) and job.curve)]
+    for outcome in (outcome for job in full for outcome in bench.outcomes(job.name)):
+        place = (outcome.subject, outcome.secret, outcome.judge, outcome.knowledge)
+        if place not in best or (outcome.after or 0) > (best[place].after or 0):
+            best[place] = outcome
+    return [_hearing(bench, outcome) for outcome in best.values()]
+
+
+def _hearing(bench: Bench, outcome: Outcome) -> Hearing:
+    """The clips that have the secret, and what was heard in them."""
+    task, test = bench.tasks[outcome.secret], bench.speech["test"].clips
+    places = range(len(test)) if outcome.picked is None else outcome.picked
+    kept = [i for i, place in enumerate(places) if task.target(test[place])]
+    enrolled = None if outcome.enrolled is None else [outcome.enrolled[i] for i in kept]
+    cut = replace(outcome, readings=[outcome.readings[i] for i in kept], enrolled=enrolled)
+    return Hearing(task, [test[places[i]] for i in kept], cut)
+
+
+def _add_quality(sheet: Sheet, bench: Bench, subject: str) -> None:
+    facts = bench.facts(f"{subject}/released")
+    clips = {clip.id: clip for clip in bench.speech["test"].clips}
+    sheet.add_quality(subject, [clips[id] for id in facts["quality"]], list(facts["quality"].values()))
+    sheet.add_pace(subject, facts["seconds"])
+
+
+def _attackers(bench: Bench, outcomes: Iterable[tuple[str, Outcome]]) -> list[Row]:
+    return [
+        {**_place(one), "via": one.via, "clips": one.clips, "minutes": round(one.minutes, 2), "seed": one.seed,
+         "epochs": len(one.history), "best_epoch": one.best_epoch, "before": one.before, "after": one.after,
+         "seconds": bench.facts(job)["wall"]}
+        for job, one in outcomes if one.history
+    ]  # fmt: skip
+
+
+def _learning(outcomes: Iterable[tuple[str, Outcome]]) -> list[Row]:
+    return [
+        {**_place(one), "clips": one.clips, "seed": one.seed, **epoch} for _, one in outcomes for epoch in one.history
+    ]
+
+
+def _budget(bench: Bench, sheet: Sheet, outcomes: Iterable[Outcome], judged: str) -> list[Row]:
+    rows = []
+    for outcome in outcomes:
+        if outcome.subject == judged and outcome.knowledge in ("ignorant", "retrained"):
+            metric = MAIN[outcome.secret]
+            figures = sheet.figures(_hearing(bench, outcome), metric)
+            spent = {"clips": outcome.clips, "minutes": round(outcome.minutes, 3), "seed": outcome.seed}
+            rows.append({**_place(outcome), "metric": metric, **spent, **figures})
+    return sorted(rows, key=lambda row: (row["secret"], row["clips"], row["seed"]))
+
+
+def _purifiers(outcomes: Iterable[tuple[str, Outcome]]) -> list[Row]:
+    return [
+        {"subject": one.subject, "secret": one.secret, "purifier": name, "validation": round(score, 6),
+         "chosen": int(name == one.via)}
+        for _, one in outcomes for name, score in one.tried.items()
+    ]  # fmt: skip
+
+
+def _pairs(sheet: Sheet, told: Sequence[Hearing], judged: str) -> list[Row]:
+    """The judged release against every other one, for each listener that both have met."""
+    own = {(h.task.name, h.outcome.judge, h.outcome.knowledge): h for h in told if h.outcome.subject == judged}
+    rows = []
+    for other in told:
+        place = (other.task.name, other.outcome.judge, other.outcome.knowledge)
+        if other.outcome.subject == judged or place[2] not in COMPARED or place[0] == "speaker" or place not in own:
+            continue
+        if [clip.id for clip in own[place].clips] == [clip.id for clip in other.clips]:
+            rows.append(sheet.pair(own[place], other))
+    return rows
+
+
+def _place(outcome: Outcome) -> Row:
+    return {name: getattr(outcome, name) for name in ("subject", "secret", "judge", "knowledge")}
+
+
+def _chance(bench: Bench) -> dict[str, float]:
+    clips = bench.speech["test"].clips
+    known = {"eer": 0.5, "tar_at_1far": 0.01, "linkability": 0.0} if "speaker" in bench.tasks else {}
+    for name, task in bench.tasks.items():
+        said = Counter(task.target(clip) for clip in clips if task.target(clip))
+        if name == "sentence":
+            known |= {"sentence_accuracy": max(said.values()) / said.total(), "sentence_bits": 0.0}
+        elif name not in ("words", "speaker"):
+            known[MAIN[name]] = 1 / len(said)
+    return known

@@ -11,8 +11,8 @@ from pydantic import Field, ValidationError, model_validator
 
 from aclipse.contracts import Settings
 from aclipse.errors import RecipeError
+from aclipse.experiments.levels import AuditSettings, EmotionLoop, WordsLoop
 from aclipse.protections.cascade.method import CascadeSettings
-from aclipse.training.recognition import RecognizerLoop
 
 
 class CorpusSettings(Settings):
@@ -33,34 +33,6 @@ class SplitSettings(Settings):
     validation: float = Field(0.125, gt=0, lt=1)
 
 
-class EmotionLoop(RecognizerLoop):
-    """From random weights."""
-
-    epochs: int = Field(30, ge=1)
-    learning_rate: float = Field(1.5e-3, gt=0)
-
-
-class WordsLoop(RecognizerLoop):
-    """From random weights."""
-
-    epochs: int = Field(14, ge=1)
-    batch_size: int = Field(8, ge=1)
-    learning_rate: float = Field(1.5e-3, gt=0)
-
-
-class RetrainLoop(RecognizerLoop):
-    """From the weights of a recogniser of clean speech."""
-
-    epochs: int = Field(5, ge=1)
-    learning_rate: float = Field(5e-4, gt=0)
-
-
-class SentenceLoop(RecognizerLoop):
-    """From random weights, and again from those."""
-
-    epochs: int = Field(8, ge=1)
-
-
 class EvaluatorSettings(Settings):
     """The frozen recognisers."""
 
@@ -77,21 +49,6 @@ class EvaluatorSettings(Settings):
         if self.shared_encoder and self.backbone == "compact":
             raise ValueError("shared_encoder needs a backbone; the compact recognisers have nothing to share")
         return self
-
-
-class AuditSettings(Settings):
-    """What is judged beside the cascade, and how much an attacker may spend."""
-
-    baselines: tuple[Literal["identity", "silence", "low-pass", "white-noise"], ...] = Field(
-        ("identity", "silence", "low-pass", "white-noise"), strict=False
-    )
-    attacker_clips: int = Field(1000, ge=1)  # protected clips with labels that a retrained recogniser learns from
-    emotion: RetrainLoop = RetrainLoop()
-    words: RetrainLoop = RetrainLoop()
-    sentence: SentenceLoop = SentenceLoop()
-    quality_clips: int = Field(120, ge=1)  # test clips whose STOI, PESQ, … are computed: 0.1 s each
-    draws: int = Field(1000, ge=100)  # bootstrap
-    listen: int = Field(6, ge=0)  # test clips kept as audio for the report
 
 
 class Recipe(Settings):

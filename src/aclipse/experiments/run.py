@@ -20,6 +20,7 @@ from aclipse.corpora import splits
 from aclipse.corpora.manifest import Manifest
 from aclipse.errors import CorpusError, RecipeError, RunError
 from aclipse.experiments import guides
+from aclipse.experiments.levels import Level
 from aclipse.experiments.recipe import Recipe, parse_recipe
 from aclipse.protections.cascade.method import Cascade, Trainer
 from aclipse.records import Run, environment, file_hash, now
@@ -95,7 +96,10 @@ def reopen(folder: Path, changes: Sequence[str] = ()) -> Prepared:
         raise RecipeError(f"--set {wrong[0]}: after training, only settings of the section audit can be changed")
     if "recipe" not in run.facts:
         raise RunError(f"{folder / 'run.json'} has no recipe. Delete the folder and train again.")
-    recipe = parse_recipe(run.facts["recipe"], str(folder / "run.json"), changes)
+    settings = run.facts["recipe"]
+    if any(change.startswith("audit.level=") for change in changes):  # the recipe's efforts were meant for its level
+        settings["audit"] = {k: v for k, v in settings.get("audit", {}).items() if k not in Level.model_fields}
+    recipe = parse_recipe(settings, str(folder / "run.json"), changes)
     unfinished = [part for part in RECOGNISERS if not run.weights(part).exists()]
     if unfinished:
         raise RunError(f"{folder} has no {unfinished[0]} recogniser yet. Go on with: aclipse train … --resume")

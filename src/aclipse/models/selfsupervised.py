@@ -223,7 +223,9 @@ def _fine_tunable(network: Any, freeze_front: bool) -> Any:
 
 
 def _normalizes(source: str) -> bool:
-    return bool(pretrained.side_file(source, "preprocessor_config.json").get("do_normalize", True))
+    alone = pretrained.side_file(source, "preprocessor_config.json")
+    front = alone or pretrained.side_file(source, "processor_config.json").get("feature_extractor", {})
+    return bool(front.get("do_normalize", True))
 
 
 def _vocabulary(source: str) -> list[str]:

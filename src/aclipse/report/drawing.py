@@ -29,6 +29,15 @@ OTHERS = ((ORANGE, "^"), (PINK, "P"), (SKY, "d"), ("#5b4a9c", "<"))
 SUBJECT_STYLE = {"identity": (INK, "s"), "cascade": (BLUE, "o"), "low-pass": (YELLOW, "v")} | {
     "white-noise": (GREEN, "D"),
     "silence": (MUTED, "X"),
+    "speech-noise": (GREEN, "d"),
+    "mp3": (YELLOW, ">"),
+    "mcadams": (PINK, "*"),
+    "shuffle": (SKY, "p"),
+    "source-only": (SKY, "h"),
+    "label-only": (INK, "*"),
+    "pgd": (ORANGE, "v"),
+    "pgd-10": (ORANGE, "<"),
+    "pgd-100": (ORANGE, ">"),
 }
 SIDES = ((8, 7), (8, -9), (-8, 7), (-8, -9), (8, 0), (-8, 0), (0, 12), (0, -12))  # of a label, in points
 THEME = {

@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from aclipse.report.comparison import comparison
 from aclipse.report.drawing import BLUE, INK, MUTED, ORANGE, SKY, WIDTH, Point, place_labels, style_of, themed
-from aclipse.report.folder import ClipScore, Score
-from aclipse.report.tables import KNOWLEDGE, subjects
+from aclipse.report.folder import RunFolder
+from aclipse.report.rows import ClipScore, Interval, Score
+from aclipse.report.tables import subjects
 
 if TYPE_CHECKING:
     import numpy as np
@@ -17,22 +19,20 @@ if TYPE_CHECKING:
 
 History = Sequence[dict[str, float | None]]  # one row an epoch
 
+IGNORANT, BEST = "ignorant listener", "best attacker"
 READINGS = {"wer": ("words wrong (WER)", ORANGE), "uar": ("emotion (UAR)", BLUE), "accuracy": ("accuracy", SKY)}
 TERMS = {"cross_entropy": "emotion loss (CE)", "ctc": "word loss (CTC)", "snr_db": "SNR, dB"}
 
 
 @themed
-def plane_figure(scores: Sequence[Score], chance: float | None = None) -> Figure:
-    """Privacy against utility: WER to the right, UAR upwards; filled = frozen listeners, hollow = retrained ones.
-
-    A retrained listener's point takes the frozen emotion score where emotion was not read again.
-    """
+def plane_figure(run: RunFolder) -> Figure:
+    """Privacy against utility: WER to the right, UAR upwards; filled = the ignorant listener, hollow = the best one."""
     from matplotlib.figure import Figure
     from matplotlib.ticker import PercentFormatter
 
-    figure = Figure(figsize=(WIDTH, 4.4))
+    figure, chance = Figure(figsize=(WIDTH, 4.4)), run.chance.get("uar")
     axes = figure.subplots()
-    looks, points = style_of(subjects(scores)), plane_points(scores)
+    looks, points = style_of(subjects(run.scores)), plane_points(run)
     labels: list[tuple[Point, str]] = []
     drawn: list[Point] = []  # where labels should not go
     for subject in dict.fromkeys(name for name, _ in points):
@@ -40,7 +40,7 @@ def plane_figure(scores: Sequence[Score], chance: float | None = None) -> Figure
         labels.append((places[0], subject))
         drawn += _line(axes, places[0], places[-1], color=looks[subject][0], ls=":", lw=1.2, zorder=1)
     for (subject, kind), (x, y) in points.items():
-        drawn += _cross(axes, x, y, looks[subject], hollow=kind != "frozen")
+        drawn += cross(axes, x, y, looks[subject], hollow=kind != IGNORANT)
     if chance is not None:
         axes.axhline(chance, color=MUTED, lw=1, ls="--", zorder=0)
         axes.annotate("emotion guessed", (0.01, chance), (0, -4), fontsize=8, color=MUTED, va="top", **_OFFSET)
@@ -56,18 +56,15 @@ def plane_figure(scores: Sequence[Score], chance: float | None = None) -> Figure
     return figure
 
 
-def plane_points(scores: Sequence[Score]) -> dict[tuple[str, str], tuple[Score, Score]]:
-    """(subject, knowledge) → (WER, UAR), from the first judge of each."""
-    first: dict[tuple[str, str, str], Score] = {}
-    for score in scores:
-        first.setdefault((score.subject, score.metric, score.knowledge), score)
+def plane_points(run: RunFolder) -> dict[tuple[str, str], tuple[Score, Score]]:
+    """(subject, which listener) → (WER, UAR): emotion by the independent judge where it was heard, else the guiding."""
     found = {}
-    for subject in subjects(scores):
-        for kind in KNOWLEDGE:
-            words = first.get((subject, "wer", kind))
-            emotion = first.get((subject, "uar", kind)) or first.get((subject, "uar", "frozen"))
+    for row in comparison(run):
+        guiding, independent, _, ignorant, best, *_ = row.scores
+        emotion = independent or guiding
+        for kind, words in ((IGNORANT, ignorant), (BEST, best)):
             if words and emotion:
-                found[subject, kind] = (words, emotion)
+                found[row.subject, kind] = (words, emotion)
     return found
 
 
@@ -87,7 +84,7 @@ def confusion_figure(matrices: dict[str, NDArray[np.int64]], labels: Sequence[st
     from matplotlib.figure import Figure
 
     size = WIDTH / max(2, len(matrices))
-    figure = Figure(figsize=(WIDTH, size + 0.4))
+    figure = Figure(figsize=(WIDTH, size + 0.7))
     panels = figure.subplots(1, len(matrices), sharey=True, squeeze=False)[0]
     small = 10 if len(labels) * len(matrices) <= 8 else 7.5
     for axes, (title, counts) in zip(panels, matrices.items(), strict=True):
@@ -139,7 +136,7 @@ def training_figure(history: History) -> Figure:
 
 @themed
 def listeners_figure(histories: Mapping[str, History]) -> Figure:
-    """How well the two frozen listeners learnt their task, on validation speakers."""
+    """How well the two guiding recognisers learnt their task, on validation speakers."""
     from matplotlib.figure import Figure
     from matplotlib.ticker import PercentFormatter
 
@@ -172,7 +169,7 @@ def _line(axes: Axes, start: Point, end: Point, **look: Any) -> list[Point]:
     return [(start[0] + (end[0] - start[0]) * i / 30, start[1] + (end[1] - start[1]) * i / 30) for i in range(31)]
 
 
-def _cross(axes: Axes, x: Score, y: Score, look: tuple[str, str], hollow: bool) -> list[Point]:
+def cross(axes: Axes, x: Interval, y: Interval, look: tuple[str, str], hollow: bool) -> list[Point]:
     """Draw a marker with both intervals as bars; returns points along them."""
     colour, marker = look
     bars = _line(axes, (x.floor, y.value), (x.ceiling, y.value), color=colour, lw=1, zorder=2)

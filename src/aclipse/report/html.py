@@ -10,22 +10,28 @@ from pathlib import Path
 from string import Template
 
 from aclipse.atomic import write_text
-from aclipse.report import listening, plates, sections
+from aclipse.report import evidence, frontier, listening, methods, plates, sections
 from aclipse.report.folder import RunFolder, read_run
-from aclipse.report.verdicts import protector
+from aclipse.report.ladder import protector
 from aclipse.report.wording import headline
 
 ORDER = (
-    sections.verdicts,
+    sections.ladder,
     sections.overview,
     listening.clips,
+    evidence.investment,
+    evidence.attackers,
+    evidence.groups,
+    evidence.paired,
+    sections.emotion,
     plates.confusions,
-    plates.training,
     plates.plane,
+    frontier.sweep,
+    plates.training,
     sections.recalls,
     sections.quality,
-    sections.provenance,
-    sections.methods,
+    methods.provenance,
+    methods.methods,
 )
 LEDE = (
     "A recording tells two things at once: what was said and how the speaker felt. {protection} is meant to change the"
@@ -59,7 +65,7 @@ def render(run: RunFolder) -> str:
         title=escape(f"{name} on {corpus} – aclipse report"),
         style=here.joinpath("style.css").read_text(encoding="utf-8"),
         overline=escape(f"aclipse report · {corpus} · {name}"),
-        headline=escape(headline(run.scores, run.chance)),
+        headline=escape(headline(run)),
         lede=escape(LEDE.format(protection="The cascade" if name == "cascade" else f"“{name}”")),
         facts=escape(_facts(run)),
         navigation="".join(links),

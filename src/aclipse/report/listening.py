@@ -9,10 +9,11 @@ from typing import TYPE_CHECKING
 
 from aclipse.errors import RunError
 from aclipse.report import markup
-from aclipse.report.folder import ClipScore, RunFolder
+from aclipse.report.folder import RunFolder
+from aclipse.report.ladder import protector
 from aclipse.report.plates import plate
+from aclipse.report.rows import ClipScore
 from aclipse.report.spectra import average_spectrum_figure, spectrogram_figure
-from aclipse.report.verdicts import protector
 
 if TYPE_CHECKING:
     from aclipse.report.spectra import Wave
@@ -20,8 +21,9 @@ if TYPE_CHECKING:
 MAX_CLIPS = 8
 AUDIO_BUDGET = 2_500_000  # bytes of FLAC in the page; the text form of base64 takes a third more
 KINDS = (  # whose hearing is shown: (original or protected, knowledge, how it is named)
-    ("identity", "frozen", "original → frozen"),
-    ("", "frozen", "protected → frozen"),
+    ("identity", "ignorant", "original → ignorant"),
+    ("", "ignorant", "protected → ignorant"),
+    ("", "transferred", "protected → independent"),
     ("", "retrained", "protected → retrained"),
 )
 

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import base64
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from html import escape
 from itertools import groupby
 
-from aclipse.report.tables import Column, Table, knowledge_name, metric_of
-from aclipse.report.verdicts import Finding, Verdict, zones
-from aclipse.report.wording import percent
+from aclipse.report.tables import Column, Table
+from aclipse.report.verdicts import Verdict
+from aclipse.report.vocabulary import level_name, metric_of
 
-ROLES = {"utility": "Emotion kept", "privacy": "Words hidden", "quality": "Sound quality"}
+ROLES = {"utility": "Emotion kept", "privacy": "Secrets hidden", "quality": "Sound quality"}
 
 
 def section(anchor: str, title: str, *parts: str) -> str:
@@ -37,8 +37,9 @@ def paragraph(text: str, kind: str = "") -> str:
 
 
 def bullets(texts: Iterable[str], kind: str = "") -> str:
-    """A list of plain texts."""
-    return f"<ul{_kind(kind)}>" + "".join(f"<li>{prose(text)}</li>" for text in texts) + "</ul>"
+    """A list of plain texts; nothing if there are none."""
+    items = "".join(f"<li>{prose(text)}</li>" for text in texts)
+    return f"<ul{_kind(kind)}>{items}</ul>" if items else ""
 
 
 def fold(title: str, content: str) -> str:
@@ -51,14 +52,16 @@ def terms(pairs: Iterable[tuple[str, str]]) -> str:
     return "<dl>" + "".join(f"<dt>{escape(word)}</dt><dd>{prose(text)}</dd>" for word, text in pairs) + "</dl>"
 
 
-def plain_table(headings: Sequence[str], rows: Iterable[Sequence[str]], caption: str) -> str:
-    """A table of plain texts, the first of each row its heading."""
+def plain_table(
+    headings: Sequence[str], rows: Iterable[Sequence[str]], caption: str, cell: Callable[[str], str] = escape
+) -> str:
+    """A table of plain texts, the first of each row its heading; ``cell`` turns a text into HTML."""
     head = "".join(f'<th scope="col">{escape(text)}</th>' for text in headings)
     body = "".join(
-        f'<tr><th scope="row">{escape(first)}</th>' + "".join(f"<td>{escape(text)}</td>" for text in rest) + "</tr>"
+        f'<tr><th scope="row">{escape(first)}</th>' + "".join(f"<td>{cell(text)}</td>" for text in rest) + "</tr>"
         for first, *rest in rows
     )
-    return _framed(f"<thead><tr>{head}</tr></thead><tbody>{body}</tbody>", caption, "plain") if body else ""
+    return framed(f"<thead><tr>{head}</tr></thead><tbody>{body}</tbody>", caption, "plain") if body else ""
 
 
 def score_table(table: Table, caption: str, highlight: str = "") -> str:
@@ -85,7 +88,7 @@ def score_table(table: Table, caption: str, highlight: str = "") -> str:
         cells = "".join(_figure(text, "", False, i in starts) for i, text in enumerate(table.chance))
         rows += f'<tr class="chance"><th scope="row">guessing</th>{cells}</tr>'
     top = f"<tr>{corner}{top}</tr><tr>{head}</tr>" if len(groups) > 1 else f"<tr><td></td>{head}</tr>"
-    return _framed(f"<thead>{top}</thead><tbody>{rows}</tbody>", caption, "scores")
+    return framed(f"<thead>{top}</thead><tbody>{rows}</tbody>", caption, "scores")
 
 
 def picture(png: bytes, alt: str, caption: str) -> str:
@@ -102,14 +105,9 @@ def player(flac: bytes, label: str) -> str:
     return f'<div class="player"><span>{escape(label)}</span>{audio}</div>'
 
 
-def finding(result: Finding, sentence: str) -> str:
-    """A verdict, its sentence and where the figure lies on the scale."""
-    return f'<li class="finding">{chip(result.verdict)}<div><p>{prose(sentence)}</p>{_gauge(result)}</div></li>'
-
-
 def chip(verdict: Verdict) -> str:
     """A verdict as a small label; the words carry the meaning, the colour only helps."""
-    return f'<span class="chip {_slug(verdict)}">{escape(verdict)}</span>'
+    return f'<span class="chip {slug(verdict)}">{escape(verdict)}</span>'
 
 
 def marked(said: str, heard: str) -> str:
@@ -138,33 +136,9 @@ def marked(said: str, heard: str) -> str:
     return " ".join(pieces)
 
 
-def _gauge(result: Finding) -> str:
-    """The scale from 0 to 100 %: zones of verdicts, clean speech, the figure and its interval."""
-    score = result.score
-    spans = [(f"zone {_slug(verdict)}", low, high) for verdict, low, high in zones(result)]
-    if score.low is not None and score.high is not None:
-        spans.append(("interval", score.low, score.high))
-    spans += [("clean", result.clean.value, result.clean.value)] if result.clean else []
-    spans.append(("point", score.value, score.value))
-    bars = "".join(
-        f'<i class="{kind}" style="left:{_place(low):.1f}%;width:{_place(high) - _place(low):.1f}%"></i>'
-        for kind, low, high in spans
-    )
-    axis = {"words": "words wrong", "sentence": "sentences told", "emotion": "emotion read (UAR)"}[result.topic]
-    label = f"{axis}: {percent(score.value)}" + (
-        f", clean speech {percent(result.clean.value)}" if result.clean else ""
-    )
-    scale = f'<div class="scale"><span>0 %</span><span>{axis}</span><span>100 %</span></div>'
-    return f'<div class="gauge" role="img" aria-label="{escape(label)}">{bars}</div>{scale}'
-
-
-def _place(value: float) -> float:
-    return 100 * min(max(value, 0.0), 1.0)
-
-
 def _whose(column: Column, several: bool) -> str:
     """Whose figure a column holds, as far as that tells columns apart."""
-    return " ".join(filter(None, (column.judge, knowledge_name(column.knowledge) if several else "")))
+    return " ".join(filter(None, (column.judge, level_name(column.knowledge, column.role) if several else "")))
 
 
 def _figure(text: str, interval: str, best: bool, start: bool) -> str:
@@ -172,7 +146,8 @@ def _figure(text: str, interval: str, best: bool, start: bool) -> str:
     return f"<td{_kind('start' if start else '')}>{value}<small>{escape(interval)}</small></td>"
 
 
-def _framed(content: str, caption: str, kind: str) -> str:
+def framed(content: str, caption: str, kind: str) -> str:
+    """A table's inside as a table with a caption that scrolls sideways where it must."""
     table = f'<table class="{kind}"><caption><span>{escape(caption)}</span></caption>{content}</table>'
     return f'<div class="scroll {kind}" tabindex="0">{table}</div>'
 
@@ -181,7 +156,8 @@ def _kind(name: str) -> str:
     return f' class="{name}"' if name else ""
 
 
-def _slug(text: str) -> str:
+def slug(text: str) -> str:
+    """A text as a class name."""
     return text.replace(" ", "-")
 
 

@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING
 
 from aclipse.report import figures, markup
 from aclipse.report.drawing import save_figure
-from aclipse.report.folder import ClipScore, RunFolder
-from aclipse.report.verdicts import protector
+from aclipse.report.folder import RunFolder
+from aclipse.report.ladder import protector
+from aclipse.report.rows import ClipScore
 from aclipse.report.wording import percent
 
 if TYPE_CHECKING:
@@ -29,8 +30,9 @@ def confusions(run: RunFolder) -> str:
     """Which emotion is taken for which, before and after."""
     own = protector(run.scores)
     kinds = {
-        ("identity", "frozen"): "original",
-        (own, "frozen"): "protected",
+        ("identity", "ignorant"): "original",
+        (own, "ignorant"): "protected",
+        (own, "transferred"): "protected, independent",
         (own, "retrained"): "protected, retrained",
     }
     clips = {title: _emotion_clips(run, *kind) for kind, title in kinds.items()}
@@ -51,6 +53,8 @@ def confusions(run: RunFolder) -> str:
     )
     if "protected, retrained" in counts:
         caption += " “Retrained”: the emotion recogniser was trained again on protected speech."
+    if "protected, independent" in counts:
+        caption += " “Independent”: another recogniser, which guided nobody."
     drawn = plate(run, "confusion", figures.confusion_figure(counts, labels), alt, caption)
     return markup.section("confusion", "Which emotion is taken for which", drawn)
 
@@ -61,7 +65,7 @@ def training(run: RunFolder) -> str:
     if rows := run.history.get("cascade"):
         chosen = [str(i) for i, row in enumerate(rows, start=1) if row.get("chosen")]
         caption = (
-            "Above: what the frozen listeners make of validation clips after every epoch. Below: both losses and the"
+            "Above: what the guiding recognisers make of validation clips after every epoch. Below: both losses and the"
             " SNR. The vertical line parts stage 1 (both modules learn to hide words) from stage 2 (the first is"
             " frozen, the second wins emotion back). Rings mark the chosen epoch: the one with the most words wrong"
             " among those that read emotion well enough."
@@ -70,7 +74,7 @@ def training(run: RunFolder) -> str:
         parts.append(plate(run, "training", figures.training_figure(rows), alt, caption))
     listeners = {part: rows for part, rows in run.history.items() if part in ("emotion", "words")}
     if figures.listener_curves(listeners):
-        caption = "Frozen listeners while they were trained on clean speech: scores on validation clips."
+        caption = "Guiding recognisers while they were trained on clean speech: scores on validation clips."
         alt = f"Validation scores per epoch of: {', '.join(listeners)} recogniser."
         parts.append(plate(run, "listeners", figures.listeners_figure(listeners), alt, caption))
     return markup.section("training", "How training went", *parts)
@@ -78,20 +82,20 @@ def training(run: RunFolder) -> str:
 
 def plane(run: RunFolder) -> str:
     """Privacy against utility, all subjects."""
-    points = figures.plane_points(run.scores)
+    points = figures.plane_points(run)
     if not points:
         return ""
     told = [
-        f"{name}, {kind} listeners: {percent(words.value)} of words wrong, UAR {percent(emotion.value)}"
+        f"{name}, {kind}: {percent(words.value)} of words wrong, UAR {percent(emotion.value)}"
         for (name, kind), (words, emotion) in points.items()
     ]
     caption = (
         "Each mark is one way to treat speech: the further right, the fewer words get through; the higher, the better"
-        " emotion is read. Filled: frozen listeners. Bars: 95 % intervals."
+        " emotion is read by the judge that counts (the independent one where there is one). Filled: the ignorant word"
+        " recogniser. Hollow: the best attacker. The dotted line is what an attacker gains by trying harder. Bars:"
+        " 95 % intervals."
     )
-    if any(kind == "retrained" for _, kind in points):
-        caption += " Hollow: retrained listeners; the dotted line is what an attacker gains by adapting."
-    drawn = figures.plane_figure(run.scores, run.chance.get("uar"))
+    drawn = figures.plane_figure(run)
     title = "Privacy against utility"
     return markup.section("plane", title, plate(run, "privacy-utility", drawn, "; ".join(told) + ".", caption))
 

@@ -1,47 +1,24 @@
-"""Scores as tables: pure functions that the page and the terminal share."""
+"""Subjects by columns: scores as tables."""
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from aclipse.report.folder import Score
+from aclipse.report.rows import Score
+from aclipse.report.vocabulary import (
+    REFERENCES,
+    format_interval,
+    format_value,
+    level_name,
+    level_rank,
+    metric_of,
+    subject_rank,
+    titled,
+)
 
-REFERENCES = ("identity", "silence")  # the two ends of the scale: shown in every table, never ranked
-BASELINES = ("low-pass", "white-noise")  # what anyone can do without training
-MAIN = ("uar", "wer", "sentence_accuracy", "snr_db", "stoi", "level_db")
-QUALITY = ("snr_db", "si_sdr_db", "stoi", "pesq", "level_db")
-KNOWLEDGE = ("frozen", "retrained")  # the order of columns; other kinds follow
-
-
-class Metric(NamedTuple):
-    """How a figure is written and read."""
-
-    name: str
-    unit: str  # "%" for rates, which are stored in [0, 1]
-    digits: int
-    better: int  # what a protection wants: +1 high, -1 low, 0 neither
-    meaning: str
-
-
-METRICS = {
-    "uar": Metric("UAR", "%", 1, +1, "emotions read right: the mean over emotions of the share of clips read right"),
-    "accuracy": Metric("accuracy", "%", 1, +1, "emotions read right: the share of all clips"),
-    "wer": Metric("WER", "%", 1, +1, "word errors (wrong, missing or invented) per word said; can exceed 100 %"),
-    "cer": Metric("CER", "%", 1, +1, "the same, counted in characters"),
-    "sentence_accuracy": Metric(
-        "sentence", "%", 1, -1, "how often the right one is picked from a list of known sentences"
-    ),
-    "snr_db": Metric(
-        "SNR", "dB", 1, +1, "energy of the original over that of the change; 0 dB: equal; empty: no change"
-    ),
-    "si_sdr_db": Metric("SI-SDR", "dB", 1, +1, "the same, but blind to a change of loudness"),
-    "stoi": Metric("STOI", "", 2, 0, "predicted intelligibility to people: 1 is as clear as the original"),
-    "pesq": Metric("PESQ", "", 2, +1, "predicted sound quality to people, from about 1 (bad) to 4.6 (untouched)"),
-    "level_db": Metric("level", "dB", 1, 0, "change of loudness: negative is quieter; −120 dB: nothing is left"),
-}
+QUALITY = ("snr_db", "si_sdr_db", "stoi", "pesq", "level_db", "seconds")
 
 
 class Cell(NamedTuple):
@@ -64,12 +41,11 @@ class Column(NamedTuple):
     def title(self) -> str:
         """The heading on one line.
 
-        >>> Column("privacy", "wer", "frozen", "").title
-        'WER %, frozen'
+        >>> Column("privacy", "wer", "ignorant", "").title
+        'WER %, ignorant'
         """
-        metric = metric_of(self.metric)
-        named = f"{metric.name} {metric.unit}".strip()
-        return ", ".join(part for part in (named, self.judge, knowledge_name(self.knowledge)) if part)
+        level = level_name(self.knowledge, self.role)
+        return ", ".join(part for part in (titled(self.metric), self.judge, level) if part)
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,17 +59,12 @@ class Table:
     clips: list[int]  # on how many clips they rest, fewest first
 
 
-def main_table(scores: Sequence[Score], chance: dict[str, float] | None = None) -> Table:
-    """Utility, privacy and quality of every subject, side by side."""
-    return score_table(scores, MAIN, chance)
-
-
 def score_table(scores: Sequence[Score], metrics: Iterable[str], chance: dict[str, float] | None = None) -> Table:
     """Subjects by (metric, knowledge, judge), for the given metrics in the given order."""
     found = {
         (score.role, score.metric, score.knowledge, score.judge): None
         for metric in metrics
-        for score in sorted(scores, key=lambda score: _rank(score.knowledge, KNOWLEDGE))
+        for score in sorted(scores, key=lambda score: level_rank(score.knowledge))
         if score.metric == metric
     }
     several = {key[1:3] for key in found if sum(other[1:3] == key[1:3] for other in found) > 1}
@@ -111,15 +82,14 @@ def score_table(scores: Sequence[Score], metrics: Iterable[str], chance: dict[st
 
 def subjects(scores: Iterable[Score]) -> list[str]:
     """Every subject once: clean speech, then protections, trivial baselines, silence."""
-    order = {"identity": 0, "low-pass": 2, "white-noise": 3, "silence": 4}
-    return sorted(dict.fromkeys(score.subject for score in scores), key=lambda name: order.get(name, 1))
+    return sorted(dict.fromkeys(score.subject for score in scores), key=subject_rank)
 
 
 def best_of(column: Sequence[Score], better: int) -> str:
     """The subject that is clearly ahead in a column, or "" where intervals overlap or are missing.
 
-    >>> weak = Score("weak", "privacy", "wer", "listener", "frozen", value=0.2, low=0.1, high=0.3)
-    >>> strong = Score("strong", "privacy", "wer", "listener", "frozen", value=0.5, low=0.4, high=0.6)
+    >>> weak = Score("weak", "privacy", "wer", "listener", "ignorant", value=0.2, low=0.1, high=0.3)
+    >>> strong = Score("strong", "privacy", "wer", "listener", "ignorant", value=0.5, low=0.4, high=0.6)
     >>> best_of([weak, strong], better=+1)
     'strong'
     """
@@ -136,50 +106,6 @@ def clearly_above(high: Score, low: Score) -> bool:
     return high.low is not None and low.high is not None and high.low > low.high
 
 
-def metric_of(name: str) -> Metric:
-    """How a metric is written; a recall is named after its label, an unknown metric after itself.
-
-    >>> metric_of("recall:happy").name
-    'happy'
-    """
-    if name.startswith("recall:"):
-        label = name.removeprefix("recall:")
-        return Metric(label, "%", 1, +1, f"share of {label} clips read as {label}")
-    return METRICS.get(name, Metric(name, "", 3, 0, ""))
-
-
-def knowledge_name(knowledge: str) -> str:
-    """A kind of knowledge as written in headings; "none" is not worth a word."""
-    return "" if knowledge == "none" else knowledge
-
-
-def format_value(metric: str, value: float | None) -> str:
-    """A figure as text in its metric's unit and digits, without the unit; "" if there is none.
-
-    >>> format_value("wer", 0.7142), format_value("snr_db", -3.04), format_value("stoi", None)
-    ('71.4', '−3.0', '')
-    """
-    if value is None:
-        return ""
-    if math.isinf(value):
-        return "∞" if value > 0 else "−∞"
-    kind = metric_of(metric)
-    text = f"{value * 100 if kind.unit == '%' else value:.{kind.digits}f}"
-    return text.replace("-", "−") if float(text) else text.removeprefix("-")
-
-
-def format_interval(metric: str, low: float | None, high: float | None) -> str:
-    """Both ends of an interval as text, or "" if one is missing.
-
-    >>> format_interval("wer", 0.66, 0.76), format_interval("snr_db", -3.5, 1)
-    ('66.0–76.0', '−3.5 to 1.0')
-    """
-    if low is None or high is None:
-        return ""
-    joint = " to " if low < 0 else "–"
-    return joint.join((format_value(metric, low), format_value(metric, high)))
-
-
 def _cells(column: list[Score], metric: str) -> dict[str, Cell]:
     best = best_of(column, metric_of(metric).better)
     return {
@@ -192,7 +118,3 @@ def _cells(column: list[Score], metric: str) -> dict[str, Cell]:
 
 def _key(score: Score) -> tuple[str, str, str]:
     return score.metric, score.knowledge, score.judge
-
-
-def _rank(name: str, order: tuple[str, ...]) -> int:
-    return order.index(name) if name in order else len(order)

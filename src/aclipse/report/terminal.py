@@ -1,54 +1,101 @@
-"""Scores as lines of text: as many blocks as a terminal's width asks for, and never a figure cut or folded."""
+"""The audit on a terminal: the ladder of the protector, then every subject side by side, in lines of text."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from itertools import groupby
+from textwrap import wrap
 
-from aclipse.report.tables import Column, Table, knowledge_name
+from aclipse.report.comparison import HEADINGS, comparison
+from aclipse.report.folder import RunFolder
+from aclipse.report.ladder import Finding, counting, findings, protector, quality
+from aclipse.report.verdicts import Verdict
+from aclipse.report.vocabulary import SECRETS, format_interval, format_value, level_name, titled
 
-Strip = list[str]  # a piece of a table, one text of the same length a line
+COUNTS = "▸"
+NARROWEST = 12  # signs left for the listener, however narrow the terminal
+Align = Callable[[str, int], str]
+_HEAD = ("secret", "listener", "clean", "protected [95 %]", "verdict")
 
 
-def score_lines(table: Table, width: int) -> list[str]:
-    """Every figure of a table, those of listeners with their intervals beneath, in lines of at most ``width`` signs.
+def ladder_lines(run: RunFolder, width: int) -> list[str]:
+    """What each listener makes of protected speech, and the baselines beside it, in lines of at most ``width`` signs.
 
-    What is one metric of one judge stays together; a block of nothing else may be wider.
+    Every figure is whole; names of listeners are shortened where there is no room (from about 70 signs on).
     """
-    names = _strip(["", "", *(text for subject in table.rows for text in (subject, ""))], str.ljust)
-    blocks = [names]
-    for group in _groups(table):
-        wider = _beside([blocks[-1], group])
-        if len(wider[0]) <= width or blocks[-1] is names:
-            blocks[-1] = wider
-        else:
-            blocks.append(_beside([names, group]))
-    lines = [line.rstrip() for block in blocks for line in ["", *(line for line in block if line.strip())]]
-    return lines[1:]
+    found = findings(run)
+    notes = (
+        [f"{COUNTS} the listener that counts: the worst for the protection that passed its own check"] if found else []
+    )
+    notes += [f"not shown: {text}" for text in doubts(found)]
+    wrapped = [line for note in notes for line in wrap(note, max(width, NARROWEST), subsequent_indent="  ")]
+    return [*wrap(_sound(run), max(width, NARROWEST)), "", *_ladder(found, width), *wrapped, "", *_subjects(run)]
 
 
-def _groups(table: Table) -> list[Strip]:
-    """The columns of each metric and judge side by side under one title; all measures of sound are one group."""
-    places: dict[Column, list[int]] = {}
-    for index, column in enumerate(table.columns):
-        places.setdefault(column._replace(knowledge="none"), []).append(index)
-    found: dict[bool, list[Strip]] = {True: [], False: []}
-    for column, indices in places.items():
-        body = _beside([_column(table, index) for index in indices])
-        found[column.role == "quality"].append(_strip([column.title.center(len(body[0])), *body], str.rjust))
-    return found[False] + ([_beside(found[True])] if found[True] else [])
+def doubts(found: Iterable[Finding]) -> list[str]:
+    """Why listeners are not shown, each reason once, with whom it is about."""
+    reasons: dict[str, list[str]] = {}
+    for finding in found:
+        if finding.doubt:
+            reasons.setdefault(finding.doubt, []).append(f"{finding.secret} {who(finding)}")
+    return [f"{', '.join(names)}: {reason}" for reason, names in reasons.items()]
 
 
-def _column(table: Table, index: int) -> Strip:
-    """Whose figures they are, then figure and interval by turns; the narrow intervals of sound would only fill room."""
-    column = table.columns[index]
-    cells = [row[index] for row in table.rows.values()]
-    pairs = [(cell.text, "" if column.role == "quality" else cell.interval) for cell in cells]
-    return _strip([knowledge_name(column.knowledge), *(text for pair in pairs for text in pair)], str.rjust)
+def who(finding: Finding) -> str:
+    """A listener in a word or two: its level, its purifier, and its judge where the level alone does not tell."""
+    score = finding.score
+    named = " ".join(filter(None, (level_name(score.knowledge, score.role), "" if finding.alone else score.judge)))
+    return f"{named} ({score.via})" if score.via else named
 
 
-def _strip(texts: Sequence[str], align: Callable[[str, int], str]) -> Strip:
-    return [align(text, max(map(len, texts))) for text in texts]
+def _sound(run: RunFolder) -> str:
+    name = protector(run.scores)
+    measured = {metric: quality(run.scores, name, metric) for metric in ("snr_db", "level_db", "seconds")}
+    units = {"snr_db": "SNR {} dB", "level_db": "level {} dB", "seconds": "{} s per utterance"}
+    parts = [units[key].format(format_value(key, value)) for key, value in measured.items() if value is not None]
+    return f"{name}: {', '.join(parts)}" if parts else name
 
 
-def _beside(strips: Sequence[Strip]) -> Strip:
-    return ["  ".join(pieces) for pieces in zip(*strips, strict=True)]
+def _ladder(found: Sequence[Finding], width: int) -> list[str]:
+    decisive = {id(finding) for finding in counting(found).values() if not finding.doubt}
+    rows: list[Sequence[str]] = [_HEAD]
+    for secret, own in groupby(found, key=lambda finding: finding.secret):
+        names = [secret, titled(SECRETS[secret].metric).replace(" %", ", %")]
+        block = [
+            (f"{COUNTS if id(finding) in decisive else ' '} {who(finding)}", *_figures(finding)) for finding in own
+        ]
+        block += [("", "", "", "")] * (len(names) - len(block))
+        names += [""] * (len(block) - len(names))
+        rows += [(name, *rest) for name, rest in zip(names, block, strict=True)]
+    fixed = sum(max(len(row[i]) for row in rows) + 2 for i in (0, 2, 3, 4)) - 2
+    room = max(NARROWEST, width - fixed - 2)
+    return _aligned([(a, _short(b, room), *rest) for a, b, *rest in rows], (str.ljust, str.ljust, str.rjust, str.ljust))
+
+
+def _figures(finding: Finding) -> tuple[str, str, str]:
+    score, metric = finding.score, finding.score.metric
+    clean = format_value(metric, finding.clean.value if finding.clean else None)
+    if finding.verdict is Verdict.NOT_SHOWN:
+        return clean, "not shown", str(finding.verdict)
+    interval = format_interval(metric, score.low, score.high)
+    return clean, format_value(metric, score.value) + (f" [{interval}]" if interval else ""), str(finding.verdict)
+
+
+def _subjects(run: RunFolder) -> list[str]:
+    rows = [(row.subject, *row.texts) for row in comparison(run)]
+    kept = [i for i in range(1, len(HEADINGS) + 1) if any(row[i] for row in rows)]
+    upper, lower = (("", *(pair[part] for pair in HEADINGS)) for part in (0, 1))
+    return _aligned([[row[i] for i in (0, *kept)] for row in (upper, lower, *rows)], (str.ljust,), str.rjust)
+
+
+def _aligned(rows: Sequence[Sequence[str]], aligns: Sequence[Align], other: Align = str.ljust) -> list[str]:
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    sides = [*aligns, *[other] * (len(widths) - len(aligns))]
+    return [
+        "  ".join(side(text, wide) for side, text, wide in zip(sides, row, widths, strict=True)).rstrip()
+        for row in rows
+    ]
+
+
+def _short(text: str, room: int) -> str:
+    return text if len(text) <= room else f"{text[: room - 1].rstrip()}…"

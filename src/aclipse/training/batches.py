@@ -5,13 +5,14 @@ from __future__ import annotations
 import random
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Tensor
 
 from aclipse.audio import files
 from aclipse.audio.signal import pad_stack
-from aclipse.contracts import SAMPLE_RATE, Clip, Recognizer, Wave
+from aclipse.contracts import SAMPLE_RATE, Clip, Reader, Wave
 from aclipse.training import processes
 
 MOST_SAMPLES = 160 * SAMPLE_RATE  # of a batch that is read: 16 clips of 10 s; a long one fills an accelerator
@@ -81,10 +82,10 @@ class Speech:
 
 
 @torch.no_grad()
-def read_all(recognizer: Recognizer, speech: Speech, size: int = 16) -> list[str]:
-    """What a recogniser hears in every clip, in the clips' order; however they are batched and dealt out."""
-    found: list[tuple[int, str]] = []
+def read_all(reader: Reader, speech: Speech, size: int = 16) -> list[Any]:
+    """What a reader hears in every clip, in the clips' order; however they are batched and dealt out."""
+    found: list[tuple[int, Any]] = []
     for indices in processes.share(list(speech.in_order(size))):
         batch = speech.batch(indices)
-        found += zip(indices, recognizer.read(batch.waves, batch.lengths), strict=True)
-    return [reading for _, reading in sorted(processes.together(found))]
+        found += zip(indices, reader.read(batch.waves, batch.lengths), strict=True)
+    return [reading for _, reading in sorted(processes.together(found), key=lambda pair: pair[0])]

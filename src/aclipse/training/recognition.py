@@ -34,8 +34,8 @@ class Task:
     judge: str  # the recogniser's name in tables
     target: Callable[[Clip], str]  # empty: the clip has none and is left out
     build: Callable[[Sequence[str]], nn.Module]  # targets of the training clips → a new recogniser
-    marks: Callable[[str, str], Marks]  # true target, reading → marks of one clip
-    score: Callable[[Sequence[str], Sequence[str]], float]  # true targets, readings → what validation maximises
+    marks: Callable[[Clip, Any], Marks]  # clip, reading → marks of that clip
+    score: Callable[[Sequence[str], Sequence[Any]], float]  # true targets, readings → what validation maximises
 
     def clips(self, speech: Speech) -> Speech:
         """The clips that have a target."""

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 
 from aclipse.audio import files
@@ -21,6 +21,7 @@ from aclipse.corpora.synthetic.espeak import Espeak, open_espeak
 from aclipse.corpora.synthetic.script import Line, Stream, source, write_script
 from aclipse.corpora.synthetic.sound import utter
 from aclipse.errors import CorpusError
+from aclipse.metrics.entities import SEPARATOR
 
 VERSION = 3  # raise it whenever the same seed gives other speech
 Progress = Callable[[int, int], None]  # clips spoken so far, clips in all
@@ -31,7 +32,8 @@ def make(folder: Path, clips: int = 1200, seed: int = 0, progress: Progress | No
 
     A seed's clip ``i`` is the same however many clips follow it. Sexes and emotions are in balance, emotion does not
     depend on what is said, and no sentence comes twice: a speaker-disjoint split shares words but no sentence.
-    16 kHz mono FLAC; ``manifest.csv`` is written last and marks the corpus as complete.
+    16 kHz mono FLAC; ``manifest.csv`` is written last and marks the corpus as complete. Its column ``entities`` holds
+    the names, numbers, medical words and places of each sentence; a corpus made before there was one is given it.
 
     Raises CorpusError for a folder that holds something else or an impossible number, MissingExtra without
     espeakng-loader.
@@ -41,7 +43,7 @@ def make(folder: Path, clips: int = 1200, seed: int = 0, progress: Progress | No
     table = folder / "manifest.csv"
     try:
         if not _claim(folder, {"clips": clips, "seed": seed, "version": VERSION}):
-            return manifest.read(table)
+            return _tagged(table, clips, seed)
     except OSError as problem:
         raise CorpusError(f"{folder} cannot be used ({problem.strerror}). Choose a folder that is writable") from None
     spoken = []
@@ -82,5 +84,20 @@ def _record(espeak: Espeak, line: Line, folder: Path, seed: int) -> Clip:
         sex=line.voice.sex,
         emotion=line.emotion,
         transcript=transcript_of(line.text),
-        extra={"accent": line.voice.accent, **how},
+        extra={"accent": line.voice.accent, **how, **_entities(line)},
     )
+
+
+def _entities(line: Line) -> dict[str, str]:
+    return {"entities": SEPARATOR.join(line.entities)} if line.entities else {}  # an empty cell is read as none
+
+
+def _tagged(table: Path, clips: int, seed: int) -> Manifest:
+    """A finished corpus with the tags of its script, on disk too."""
+    corpus = manifest.read(table)
+    tags = {line.id: _entities(line) for line in write_script(clips, seed)}
+    if all(clip.extra.get("entities") == tags.get(clip.id, {}).get("entities") for clip in corpus.clips):
+        return corpus
+    corpus = replace(corpus, clips=tuple(replace(c, extra={**c.extra, **tags.get(c.id, {})}) for c in corpus.clips))
+    manifest.write(corpus, table)
+    return corpus

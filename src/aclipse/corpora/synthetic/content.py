@@ -14,6 +14,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from aclipse.corpora.synthetic.entities import Sentence, mark, unmark
+
 WORDS = range(4, 13)  # a sentence's length
 
 SLOTS = {
@@ -200,9 +202,9 @@ class Decks:
         return left.pop()
 
     def fill(self, text: str) -> str:
-        """Replace every ``{slot}``, slots within slots too."""
+        """Replace every ``{slot}``, slots within slots too; what fills one that matters is marked."""
         while "{" in text:
-            text = re.sub(r"\{(\w+)\}", lambda slot: self.deal(tuple(SLOTS[slot[1]].split("|"))), text)
+            text = re.sub(r"\{(\w+)\}", lambda slot: mark(slot[1], self.deal(tuple(SLOTS[slot[1]].split("|")))), text)
         return text
 
 
@@ -215,17 +217,21 @@ def transcript_of(text: str) -> str:
     return " ".join(re.sub(r"[^a-z' ]", " ", text.lower()).split())
 
 
-def sentences(rng: np.random.Generator) -> Iterator[str]:
-    """Say ever new sentences of 4 to 12 words, with the punctuation that a synthesiser needs; none comes twice."""
+def sentences(rng: np.random.Generator) -> Iterator[Sentence]:
+    """Say ever new sentences of 4 to 12 words, with the punctuation that a synthesiser needs; none comes twice.
+
+    Their entities are reduced to words, as `transcript_of` does it.
+    """
     decks, said = Decks(rng), set[str]()
     cores = tuple(f"{number} {core}" for number, kind in enumerate(KINDS) for core in kind.cores)
     while True:
         number, core = decks.deal(cores).split(" ", 1)
-        sentence = _dress(decks.fill(core), KINDS[int(number)], decks, rng)
-        words = transcript_of(sentence)
+        plain = unmark(decks.fill(core))
+        text = _dress(plain.text, KINDS[int(number)], decks, rng)
+        words = transcript_of(text)
         if len(words.split()) in WORDS and words not in said:
             said.add(words)
-            yield sentence
+            yield Sentence(text, tuple(map(transcript_of, plain.entities)))
 
 
 def _dress(core: str, kind: Kind, decks: Decks, rng: np.random.Generator) -> str:

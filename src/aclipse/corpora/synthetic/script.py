@@ -34,6 +34,7 @@ class Line:
     emotion: str
     text: str  # with the punctuation that shapes its melody
     delivery: Delivery
+    entities: tuple[str, ...]  # phrases of the transcript that matter
 
 
 def source(seed: int, stream: Stream, first: int = 0, second: int = 0) -> np.random.Generator:
@@ -47,10 +48,10 @@ def write_script(clips: int, seed: int) -> Iterator[Line]:
     >>> [line.id for line in write_script(3, seed=0)]
     ['f01-0000', 'm01-0000', 'f02-0000']
     """
-    for index, text in enumerate(islice(sentences(source(seed, Stream.CONTENT)), clips)):
+    for index, (text, entities) in enumerate(islice(sentences(source(seed, Stream.CONTENT)), clips)):
         take, who = divmod(index, len(VOICES))
         round_, turn = divmod(take, len(EMOTIONS))
         which = int(source(seed, Stream.EMOTION, who, round_).permutation(len(EMOTIONS))[turn])
         habit, chance = source(seed, Stream.HABIT, who, which), source(seed, Stream.DELIVERY, who, take)
         delivery = deliver(EMOTIONS[which], habit, chance)
-        yield Line(index, f"{VOICES[who].speaker}-{take:04d}", VOICES[who], EMOTIONS[which], text, delivery)
+        yield Line(index, f"{VOICES[who].speaker}-{take:04d}", VOICES[who], EMOTIONS[which], text, delivery, entities)

@@ -1,0 +1,243 @@
+"""What every job works on: the speech of a run, its recognisers, the subjects, and what earlier jobs have left."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from aclipse.atomic import replacing
+from aclipse.attackers import listeners
+from aclipse.attackers.attributes import SEX, sensitive
+from aclipse.attackers.content import SENTENCE, closed_set
+from aclipse.attackers.verification import SPEAKER
+from aclipse.contracts import Clip, Reader, Wave
+from aclipse.errors import MissingExtra, RecipeError
+from aclipse.experiments import guides
+from aclipse.experiments import run as runs
+from aclipse.experiments.ladder.outcome import Outcome, from_json
+from aclipse.experiments.ladder.subjects import Subject
+from aclipse.experiments.levels import PRIVATE, Level
+from aclipse.models.compact import ClipClassifier
+from aclipse.models.recurrent import RecurrentClassifier, RecurrentRecognizer
+from aclipse.models.speaker import SpeakerEmbedder
+from aclipse.records import file_hash
+from aclipse.seeds import derive
+from aclipse.training import checkpoint, processes
+from aclipse.training.batches import Speech
+from aclipse.training.recognition import RecognizerLoop, Task
+
+STEPS = 32_768  # of 16-bit samples: what `protect` writes, and what attackers get
+
+
+@dataclass(frozen=True)
+class Listener:
+    """A reader that learned from clean speech, before it meets any protection."""
+
+    task: Task
+    judge: str
+    knowledge: str  # ignorant: of the family that guided the protection; transferred: of another
+    reader: Reader
+    slow: bool = False
+
+
+@dataclass
+class Bench:
+    """One process's view of an audit."""
+
+    prepared: runs.Prepared
+    subjects: dict[str, Subject]
+    folder: Path  # RUN/audit
+    level: Level
+    left_out: list[str] = field(default_factory=list)  # what an audit would do and cannot here
+    _released: dict[tuple[str, str], Speech] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self.recipe, self.seed = self.prepared.recipe, self.prepared.recipe.seed
+        self.settings = self.recipe.audit
+        self.speech = self.prepared.speech
+
+    @cached_property
+    def fingerprint(self) -> str:
+        """What every result depends on: the recognisers, the split and the seed."""
+        weights = [file_hash(self.prepared.run.weights(name)) for name in ("emotion", "words")]
+        return f"{' '.join(weights)} {self.prepared.split.hash} {self.seed}"
+
+    # ------------------------------------------------------------------ what is asked
+
+    @cached_property
+    def tasks(self) -> dict[str, Task]:
+        """What is read in this corpus at this level, by name; emotion is the one that should survive."""
+        found = {task.name: task for task in guides.judging(self.prepared.guides, self.recipe.evaluators)}
+        train, wanted = self.speech["train"].clips, self.level.secrets
+        if closed_set(train):
+            found["sentence"] = SENTENCE
+        labelled = [SEX, SPEAKER, *([sensitive(self.settings.sensitive)] if self.settings.sensitive else ())]
+        found |= {task.name: task for task in labelled if self._can_be_told(task)}
+        return {name: task for name, task in found.items() if name == "emotion" or name in wanted}
+
+    def _can_be_told(self, task: Task) -> bool:
+        """Whether every part has two answers or more."""
+        return all(len({task.target(clip) for clip in part.clips} - {""}) > 1 for part in self.speech.values())
+
+    @cached_property
+    def networks(self) -> dict[str, Any]:
+        """The ignorant recogniser of every task: the run's own, or those that the audit has trained."""
+        own = dict(zip(("emotion", "words"), self.prepared.guides, strict=True))
+        return {name: own.get(name) or self.trained(f"clean/compact-{name}") for name in self.tasks}
+
+    def trained(self, job: str) -> Any:
+        """The frozen network that a training job has left."""
+        family, _, secret = job.removeprefix("clean/").partition("-")
+        kind = _KINDS.get((family, secret), _KINDS[family, ""])
+        network, _ = checkpoint.load_module(self.place(job) / "weights.safetensors", kind)
+        return checkpoint.freeze(network).to(processes.device())
+
+    def loop(self, secret: str, scratch: bool = False) -> RecognizerLoop:
+        """How an attacker on this secret learns."""
+        own = self.recipe.evaluators if scratch and secret in ("emotion", "words") else self.settings
+        loop: RecognizerLoop = getattr(own, "sentence" if secret == "sensitive" else secret)
+        return loop
+
+    # ------------------------------------------------------------------ who listens
+
+    @cached_property
+    def listeners(self) -> list[Listener]:
+        """Every listener that learned from clean speech, in the order of the tables."""
+        found = [Listener(task, task.judge, "ignorant", self.networks[name]) for name, task in self.tasks.items()]
+        for name in self.independents:
+            job = f"clean/recurrent-{name}"
+            found.append(Listener(self.tasks[name], f"recurrent-{name}", "transferred", self.trained(job)))
+        return found + self.external
+
+    @property
+    def independents(self) -> list[str]:
+        """The tasks for which the audit trains a recogniser of another architecture."""
+        return [name for name in self.level.independent if name in self.tasks]
+
+    @cached_property
+    def external(self) -> list[Listener]:
+        """Listeners that others have trained, but for those whose package is not there; `left_out` names these.
+
+        Raises RecipeError or BackboneError for one that cannot be what was asked for.
+        """
+        said = sorted({SENTENCE.target(clip) for clip in self.speech["train"].clips} - {""})
+        found = []
+        for entry in self.settings.listeners:
+            secret, _, source = entry.partition("=")
+            if not source or secret not in ("emotion", *PRIVATE):
+                raise RecipeError(f"audit.listeners: {entry!r} is not SECRET=SOURCE, such as words=pocketsphinx")
+            if secret not in self.tasks:
+                continue
+            try:
+                judge, reader = listeners.listener(secret, source, said)
+            except MissingExtra as missing:
+                self.left_out.append(f"The listener {source} for {secret} is left out: {missing}")
+                continue
+            slow = getattr(reader, "slow", False)
+            if slow and not self.level.slow_clips:
+                self.left_out.append(f"The listener {judge} is slow: it is asked from level standard on.")
+                continue
+            heard = [secret, "words"] if secret == "sentence" and "words" in self.tasks else [secret]
+            found += [Listener(self.tasks[name], judge, "transferred", reader, slow) for name in heard]
+        twice = [judge for (_, judge), count in Counter((o.task.name, o.judge) for o in found).items() if count > 1]
+        if twice:
+            raise RecipeError(f"audit.listeners: two are called {twice[0]!r}. Rename the folder of one of them.")
+        return found
+
+    # ------------------------------------------------------------------ what is heard
+
+    def released(self, name: str, part: str) -> Speech:
+        """A subject's release of a part; of the training part those clips that its attackers may learn from."""
+        if (name, part) not in self._released:
+            if len(self._released) >= 6:  # a process works on one subject after the other
+                self._released.clear()
+            self._released[name, part] = self._load(name, part)
+        return self._released[name, part]
+
+    def original(self, name: str, part: str) -> Speech:
+        """The clean recordings of the same clips."""
+        return self.speech[part].subset(self.picked(name, part))
+
+    def picked(self, name: str, part: str) -> list[int]:
+        """Which clips of a part a subject protects: a few if it is costly, a random order of those to learn from."""
+        subject, count = self.subjects[name], len(self.speech[part])
+        if part == "train":
+            order = np.random.default_rng(derive(self.seed, "attacker")).permutation(count)
+            return [] if subject.costly else order[: subject.clips].tolist()
+        if part == "validation":
+            return [] if subject.costly else list(range(count))
+        return spread(self.speech[part].clips, self.level.slow_clips) if subject.costly else list(range(count))
+
+    def store(self, name: str, part: str, waves: Sequence[Wave]) -> None:
+        """Keep a release as 16-bit samples, end to end."""
+        samples = [np.rint(wave * STEPS).astype(np.int16) for wave in waves]
+        with replacing(self.place(f"{name}/released") / f"{part}.npy") as partial, partial.open("wb") as file:
+            np.save(file, np.concatenate([np.zeros(0, np.int16), *samples]))
+
+    def forget(self) -> None:
+        """Delete the releases: a gigabyte that can be made again."""
+        for path in (self.folder / "work").glob("*/released/*.npy"):
+            path.unlink()
+
+    def pace(self, name: str) -> float:
+        """Seconds that a subject's protection takes for an utterance, of a few test clips."""
+        few = self.original(name, "test").subset(range(min(3, len(self.picked(name, "test")))))
+        started = time.perf_counter()
+        few.released(self.subjects[name].release)
+        return (time.perf_counter() - started) / max(len(few), 1)
+
+    def _load(self, name: str, part: str) -> Speech:
+        path, original = self.place(f"{name}/released") / f"{part}.npy", self.original(name, part)
+        if not path.exists():
+            released = original.released(self.subjects[name].release)
+            self.store(name, part, [released.wave(i) for i in range(len(released))])
+        samples = np.load(path, mmap_mode="r")
+        ends = np.cumsum([len(original.wave(i)) for i in range(len(original))])
+        pieces: list[npt.NDArray[np.int16]] = np.split(samples, ends[:-1])
+        waves = [piece.astype(np.float32) / np.float32(STEPS) for piece in pieces[: len(original)]]
+        return Speech(original.clips, waves)
+
+    # ------------------------------------------------------------------ what is kept
+
+    def place(self, job: str) -> Path:
+        """The folder of a job."""
+        return self.folder / "work" / job
+
+    def facts(self, job: str) -> dict[str, Any]:
+        """What a finished job has left."""
+        facts: dict[str, Any] = json.loads((self.place(job) / "result.json").read_text("utf-8"))
+        return facts
+
+    def outcomes(self, job: str) -> list[Outcome]:
+        """What a finished job has heard."""
+        return [from_json(outcome) for outcome in self.facts(job).get("outcomes", ())]
+
+
+def spread(clips: Sequence[Clip], count: int) -> list[int]:
+    """Indices of a few clips: emotions in turn, speakers as different as can be."""
+    chosen: list[int] = []
+    left = sorted(range(len(clips)), key=lambda i: derive(0, clips[i].id))
+    while left and len(chosen) < count:
+        emotions = Counter(clips[i].emotion for i in chosen)
+        speakers = Counter(clips[i].speaker for i in chosen)
+        best = min(left, key=lambda i: (emotions[clips[i].emotion], speakers[clips[i].speaker]))
+        chosen.append(best)
+        left.remove(best)
+    return chosen
+
+
+_KINDS: dict[tuple[str, str], Any] = {
+    ("compact", ""): ClipClassifier,
+    ("compact", "speaker"): SpeakerEmbedder,
+    ("recurrent", ""): RecurrentClassifier,
+    ("recurrent", "words"): RecurrentRecognizer,
+}

@@ -1,0 +1,122 @@
+"""Every subject in one short row: what is left of emotion and words for the listeners that matter, and the cost."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from aclipse.report.folder import RunFolder
+from aclipse.report.ladder import Finding, counting, findings, protector, quality
+from aclipse.report.rows import Score
+from aclipse.report.tables import Cell, Column, Table
+from aclipse.report.vocabulary import BASELINES, BOUND, format_interval, format_value, subject_rank
+
+HEADINGS = (  # what, for whom
+    ("UAR %", "guiding"),
+    ("UAR %", "indep."),
+    ("UAR %", "retrained"),
+    ("WER %", "ignorant"),
+    ("WER %", "best att."),
+    ("SNR", "dB"),
+    ("time", "s/utt."),
+)
+COLUMNS = (
+    *(Column("utility", "uar", level, "") for level in ("ignorant", "transferred", "retrained")),
+    *(Column("privacy", "wer", level, "") for level in ("ignorant", "best attacker")),
+    *(Column("quality", metric, "none", "") for metric in ("snr_db", "seconds")),
+)
+_LEVELS = ("ignorant", "transferred", "retrained")
+
+
+@dataclass(frozen=True, slots=True)
+class Compared:
+    """A subject's figures in the order of HEADINGS, as scores; None where not measured or not shown."""
+
+    subject: str
+    scores: tuple[Score | None, ...]
+
+    @property
+    def texts(self) -> tuple[str, ...]:
+        """The figures alone."""
+        return tuple(format_value(score.metric, score.value) if score else "" for score in self.scores)
+
+    @property
+    def intervals(self) -> tuple[str, ...]:
+        """Their intervals."""
+        return tuple(format_interval(s.metric, s.low, s.high) if s else "" for s in self.scores)
+
+
+def comparison(run: RunFolder) -> list[Compared]:
+    """One row a subject: clean speech first, then protections, baselines, silence."""
+    return [_row(run, name) for name in subjects(run)]
+
+
+def subjects(run: RunFolder) -> list[str]:
+    """Every subject once, in the order of all tables."""
+    return sorted(dict.fromkeys(score.subject for score in run.scores), key=subject_rank)
+
+
+def best_attacker(found: list[Finding], secret: str) -> Finding | None:
+    """Whoever gets most of a secret among those who passed their own check."""
+    sound = [finding for finding in found if finding.secret == secret and not finding.doubt]
+    return max(sound, key=lambda finding: finding.leak, default=None)
+
+
+def comparison_table(run: RunFolder) -> Table:
+    """The same as a table for the page, without columns that nobody has."""
+    rows = comparison(run)
+    kept = [i for i in range(len(COLUMNS)) if any(row.scores[i] for row in rows)]
+    used = [row.scores[i] for row in rows for i in kept]
+    return Table(
+        columns=[COLUMNS[i] for i in kept],
+        rows={row.subject: [Cell(row.texts[i], row.intervals[i]) for i in kept] for row in rows},
+        chance=[format_value(COLUMNS[i].metric, run.chance.get(COLUMNS[i].metric)) for i in kept],
+        splits=list(dict.fromkeys(score.split for score in used if score and score.split)),
+        clips=sorted({score.n for score in used if score and score.n is not None}),
+    )
+
+
+def rivals(run: RunFolder) -> list[tuple[Finding, Finding, Finding, Finding]]:
+    """Trivial baselines that hide words and keep emotion about as well, each from the listener that counts.
+
+    Each as (own words, its words, own emotion, its emotion): neither of our figures clearly beats its counterpart.
+    """
+    own = protector(run.scores)
+    present = [name for name in subjects(run) if name in BASELINES and name != BOUND]
+    pairs = [
+        (best_attacker(findings(run, own), "words"), best_attacker(findings(run, name), "words"), *_emotions(run, name))
+        for name in (present if own not in BASELINES else ())
+    ]
+    known = [(a, b, c, d) for a, b, c, d in pairs if a and b and c and d]
+    return [four for four in known if not (_ahead(four[0], four[1]) or _ahead(four[2], four[3]))]
+
+
+def _ahead(own: Finding, other: Finding) -> bool:
+    return own.score.floor > other.score.ceiling
+
+
+def _emotions(run: RunFolder, name: str) -> tuple[Finding | None, Finding | None]:
+    """The protector's emotion and a rival's, by the judge that counts."""
+    own = counting(findings(run)).get("emotion")
+    place = (own.score.judge, own.score.knowledge) if own and not own.doubt else None
+    same = [f for f in findings(run, name) if (f.score.judge, f.score.knowledge) == place and f.secret == "emotion"]
+    return (own, same[0]) if same else (None, None)
+
+
+def _row(run: RunFolder, name: str) -> Compared:
+    found = findings(run, name)
+    emotion = [_level(found, "emotion", level) for level in _LEVELS]
+    best = best_attacker(found, "words")
+    words = [_level(found, "words", "ignorant"), best.score if best else None]
+    sound = [_sound(run, name, metric) for metric in ("snr_db", "seconds")]
+    return Compared(name, (*emotion, *words, *sound))
+
+
+def _level(found: list[Finding], secret: str, level: str) -> Score | None:
+    own = [f.score for f in found if (f.secret, f.score.knowledge) == (secret, level) and not f.doubt]
+    return own[0] if own else None
+
+
+def _sound(run: RunFolder, name: str, metric: str) -> Score | None:
+    if quality(run.scores, name, metric) is None:
+        return None
+    return next(s for s in run.scores if (s.subject, s.metric) == (name, metric))

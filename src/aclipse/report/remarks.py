@@ -1,0 +1,81 @@
+"""What a reader must know beside the findings: silence, brute force, attackers not tried, cheaper rivals."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+from aclipse.report.comparison import rivals
+from aclipse.report.folder import RunFolder
+from aclipse.report.ladder import Finding, findings, is_silent, protector, quality
+from aclipse.report.vocabulary import BOUND, SECRETS, TRAINED, UTILITY, format_value, level_name
+from aclipse.report.wording import join, percent
+
+LOUD_CHANGE_DB = 0.0  # SNR at which the change is as strong as the speech
+
+
+def remarks(run: RunFolder) -> list[str]:
+    """What a reader must know beside the findings: silence, brute force, attackers not tried, cheaper rivals."""
+    found = findings(run)
+    notes = [*_sound_remarks(run), *_attacker_remarks(found)]
+    if any(None in (finding.score.low, finding.score.high) for finding in found):
+        notes.append("Figures without an interval were judged by their bare value; those verdicts are less safe.")
+    notes += _rivals(rivals(run))
+    if any(score.subject == BOUND for score in run.scores):
+        notes.append(
+            f"“{BOUND}” is the bound: it plays one fixed sound per class that a recogniser on the device found. No"
+            " protection can do better for the guiding recogniser, and to any other judge it is useless."
+        )
+    return notes + [f"{str(text).rstrip('.')}." for text in run.audit.get("left_out", [])]
+
+
+def _sound_remarks(run: RunFolder) -> list[str]:
+    notes, name = [], protector(run.scores)
+    if is_silent(run.scores):
+        level = quality(run.scores, name, "level_db")
+        change = "" if level is None else f" (level {format_value('level_db', level)} dB)"
+        notes.append(
+            f"The protected audio is nearly silent{change}. High error rates come from that, not from the method."
+        )
+    snr = quality(run.scores, name, "snr_db")
+    if snr is not None and math.isfinite(snr) and snr < LOUD_CHANGE_DB:
+        notes.append(
+            f"The change is stronger than the speech itself (SNR {format_value('snr_db', snr)} dB): expect it to sound"
+            " heavily distorted, and compare it with white noise of the same strength."
+        )
+    return notes
+
+
+def _attacker_remarks(found: Sequence[Finding]) -> list[str]:
+    secrets = dict.fromkeys(finding.secret for finding in found if finding.secret != UTILITY)
+    trained = {finding.secret for finding in found if finding.score.knowledge in TRAINED}
+    notes = []
+    if secrets and not trained.intersection(secrets):
+        notes.append("No attacker was retrained on protected speech: how a determined one fares is not known.")
+    elif missing := [SECRETS[secret].thing for secret in secrets if secret not in trained]:
+        notes.append(f"No attacker was retrained on protected speech for {join(missing)}: how one fares is not known.")
+    emotion = [finding for finding in found if finding.secret == UTILITY]
+    if emotion and not any(f.score.knowledge == "transferred" and not f.doubt for f in emotion):
+        notes.append(
+            "No independent judge of emotion was heard: a protection trained with a recogniser can write the class"
+            " into the sound, so the guiding recogniser alone does not show that emotion survived."
+        )
+    return notes
+
+
+def _rivals(found: Sequence[tuple[Finding, Finding, Finding, Finding]]) -> list[str]:
+    """One sentence on all trivial baselines that do about as well."""
+    if not found:
+        return []
+    words, _, emotion, _ = (finding.score for finding in found[0])
+    theirs = [
+        f"“{its.score.subject}” ({percent(its.score.value)} of words wrong, emotion read right in"
+        f" {percent(e.score.value)})"
+        for _, its, _, e in found
+    ]
+    several = "Trivial baselines are" if len(found) > 1 else "A trivial baseline is"
+    return [
+        f"{several} not clearly worse: {join(theirs)}. Here it is {percent(words.value)} and"
+        f" {percent(emotion.value)}, for the strongest attacker on words and the"
+        f" {level_name(emotion.knowledge, emotion.role)} judge of emotion."
+    ]
