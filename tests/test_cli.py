@@ -606,10 +606,9 @@ def test_an_audits_settings_may_be_changed(
     monkeypatch.setattr(audits, "audit", lambda *words: asked.append(words[:3]))
     assert aclipse("audit", audited, "--set", "audit.draws=200", "--set", "audit.listen=1").status == 0
     assert aclipse("audit", audited, "--level", "full", "--listener", "sex=mine", "--threads", 3).status == 0
-    listeners = 'audit.listeners=["words=pocketsphinx", "sentence=pocketsphinx", "sex=mine"]'
     assert asked == [
         (audited, ["audit.draws=200", "audit.listen=1"], 0),
-        (audited, ["audit.level=full", listeners], 3),
+        (audited, ["audit.level=full", 'audit.more_listeners=["sex=mine"]'], 3),
     ]
     monkeypatch.undo()
     monkeypatch.setenv("COLUMNS", "200")
@@ -628,6 +627,7 @@ def test_a_frontier_is_asked_for_with_what_is_swept(
 
     monkeypatch.setattr(frontiers, "frontier", sweep)
     done = aclipse("frontier", audited, "--strengths", "0.5,1", "--snr", "3", "--cutoff", "", "--level", "quick")
+    assert aclipse("frontier", audited, "--snr", "loud").status == 2
     assert done.status == 0 and f"frontier → {audited / 'frontier.csv'}" in done.out
     assert asked == [([audited], frontiers.Sweep([0.5, 1.0], [3.0], []), ["audit.level=quick"], 0)]
 

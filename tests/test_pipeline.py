@@ -6,14 +6,19 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from conftest import brief
 
 import aclipse
 
 
 @pytest.mark.slow
-def test_from_a_corpus_to_a_report(corpus_csv: Path, recipe_toml: Path, tmp_path: Path) -> None:
+def test_from_a_corpus_to_a_report(
+    corpus_csv: Path, recipe_toml: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    brief(monkeypatch)
     manifest = aclipse.read_manifest(str(corpus_csv))
-    recipe = aclipse.read_recipe(str(recipe_toml), ["cascade.epochs=2", 'audit.baselines=["identity"]'])
+    few = ['audit.baselines=["silence"]', 'audit.rungs=["retrained"]', "audit.shuffled=false"]
+    recipe = aclipse.read_recipe(str(recipe_toml), ["cascade.epochs=2", *few])
     run = aclipse.train(recipe, manifest, str(tmp_path / "run"))
     assert run.folder == tmp_path / "run"
 

@@ -216,14 +216,13 @@ def audit(
     """Judge a protection: what does every attacker one would meet still get, and is emotion still there?"""
     from aclipse.corpora import manifest as manifests
     from aclipse.experiments import audit as audits
-    from aclipse.experiments.levels import AuditSettings
     from aclipse.experiments.recipe import parse_recipe, read_recipe
 
     asked = list(changes or [])
     if level:
         asked.insert(0, f"audit.level={level}")
     if listeners:
-        asked.append(f"audit.listeners={json.dumps([*AuditSettings().listeners, *listeners])}")
+        asked.append(f"audit.more_listeners={json.dumps(listeners)}")
     with _bar("auditing") as on_done:
         if run is not None and not (original or protected or manifest or recipe or output):
             folder = run
@@ -256,7 +255,10 @@ def frontier(
     """Sweep how strongly speech is changed, and draw privacy against utility: frontier.csv of the first run's audit."""
     from aclipse.experiments.frontier import Sweep, frontier
 
-    sweep = Sweep(*([float(value) for value in text.split(",") if value] for text in (strengths, snrs, cutoffs)))
+    try:
+        sweep = Sweep(*([float(value) for value in text.split(",") if value] for text in (strengths, snrs, cutoffs)))
+    except ValueError as error:
+        raise typer.BadParameter(f"{error}; write numbers with commas between them, such as 0.5,1") from error
     asked = [f"audit.level={level}"] if level else []
     with _bar("sweeping") as on_done:
         table = frontier(runs, sweep, [*asked, *(changes or [])], threads, on_done)

@@ -53,3 +53,7 @@ class MissingExtra(AclipseError, ImportError):
 
     def __init__(self, package: str, extra: str) -> None:
         super().__init__(f"{package} is not installed. Install it with: pip install 'aclipse[{extra}]'")
+        self.needed = package, extra
+
+    def __reduce__(self) -> tuple[type[MissingExtra], tuple[str, str]]:
+        return MissingExtra, self.needed  # it may come from another process

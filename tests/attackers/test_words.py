@@ -30,16 +30,18 @@ def test_the_target_is_the_normalised_transcript(transcript: str, target: str) -
 
 
 @pytest.mark.parametrize(
-    ("said", "heard", "wer", "cer"),
+    ("said", "heard", "wer", "cer", "missed"),
     [
-        ("go home", "go home", (0, 2), (0, 7)),
-        ("go home", "go hole now", (2, 2), (5, 7)),
-        ("go home", "", (2, 2), (7, 7)),
-        ("go", "no way to go home", (4, 1), (15, 2)),  # more errors than words
+        ("go home", "go home", (0, 2), (0, 7), (0, 2)),
+        ("go home", "go hole now", (2, 2), (5, 7), (1, 2)),
+        ("go home", "", (2, 2), (7, 7), (2, 2)),
+        ("go", "no way to go home", (4, 1), (15, 2), (0, 1)),  # more errors than words, and all is heard
     ],
 )
-def test_marks_are_edits_over_what_was_said(said: str, heard: str, wer: tuple[int, int], cer: tuple[int, int]) -> None:
-    assert WORDS.marks(clip(said), heard) == {"wer": wer, "cer": cer}
+def test_marks_are_edits_over_what_was_said(
+    said: str, heard: str, wer: tuple[int, int], cer: tuple[int, int], missed: tuple[int, int]
+) -> None:
+    assert WORDS.marks(clip(said), heard) == {"wer": wer, "cer": cer, "words_missed": missed}
 
 
 @pytest.mark.parametrize(
@@ -54,11 +56,11 @@ def test_what_matters_in_a_transcript_is_counted_where_it_is_tagged(
     entities: str, heard: str, recall: tuple[int, int]
 ) -> None:
     marks = WORDS.marks(clip("Call Anna at two hundred!", entities=entities), heard)
-    assert marks["entity_recall"] == recall and set(marks) == {"wer", "cer", "entity_recall"}
+    assert marks["entity_recall"] == recall and set(marks) == {"wer", "cer", "words_missed", "entity_recall"}
 
 
 def test_a_clip_without_tagged_entities_has_no_recall_of_them() -> None:
-    assert set(WORDS.marks(clip("Go home.", entities=""), "go home")) == {"wer", "cer"}
+    assert set(WORDS.marks(clip("Go home.", entities=""), "go home")) == {"wer", "cer", "words_missed"}
 
 
 def test_words_are_a_secret_and_validation_wants_few_errors() -> None:

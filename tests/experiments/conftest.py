@@ -19,12 +19,12 @@ Opened = Callable[..., Bench]
 
 @pytest.fixture
 def opened(trained: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Opened:
-    """Opens a bench of its own for some subjects, clean speech if none is given, and settings of the audit."""
+    """Opens a bench of its own for some subjects, clean speech if none is given; words are the secret if none is."""
     monkeypatch.setattr(jobs, "FEWEST", 24)  # an epoch is all there is
 
     def bench(*subjects: Subject, folder: str = "audit", **changes: Any) -> Bench:
         prepared = reopen(trained)
-        settings = prepared.recipe.audit.model_copy(update=changes)
+        settings = prepared.recipe.audit.model_copy(update={"secrets": ("words",), **changes})
         recipe, level = prepared.recipe.model_copy(update={"audit": settings}), settings.effort
         named = subjects or (clean_speech(level, prepared.recipe.seed),)
         return Bench(replace(prepared, recipe=recipe), {one.name: one for one in named}, tmp_path / folder, level)

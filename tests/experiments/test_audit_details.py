@@ -24,8 +24,9 @@ from aclipse.corpora.manifest import Manifest
 from aclipse.errors import CorpusError
 from aclipse.experiments import audit as audits
 from aclipse.experiments import run as runs
-from aclipse.experiments.audit import audit_folders, processes_of
-from aclipse.experiments.ladder import signals
+from aclipse.experiments.audit import audit_folders
+from aclipse.experiments.ladder import climb, signals
+from aclipse.experiments.ladder.climb import processes_of
 from aclipse.experiments.ladder.jobs import file_stem, keep_audio
 from aclipse.experiments.ladder.signals import SILENT_DB, available, measured
 from aclipse.experiments.recipe import AuditSettings, Recipe, read_recipe
@@ -97,14 +98,14 @@ def test_every_measure_is_taken_of_every_pair_and_levels_of_nothing_have_a_floor
 def test_compact_attackers_are_trained_side_by_side(
     threads: int, backbone: str, count: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(audits.os, "cpu_count", lambda: 7)
-    monkeypatch.setattr(audits.processes, "device", lambda: SimpleNamespace(type="cpu"))
+    monkeypatch.setattr(climb.os, "sched_getaffinity", lambda process: set(range(7)), raising=False)
+    monkeypatch.setattr(climb.processes, "device", lambda: SimpleNamespace(type="cpu"))
     recipe = Recipe().model_copy(update={"evaluators": Recipe().evaluators.model_copy(update={"backbone": backbone})})
     assert processes_of(threads, recipe) == count
 
 
 def test_an_accelerator_is_not_shared(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(audits.processes, "device", lambda: SimpleNamespace(type="cuda"))
+    monkeypatch.setattr(climb.processes, "device", lambda: SimpleNamespace(type="cuda"))
     assert processes_of(4, Recipe()) == 1
 
 

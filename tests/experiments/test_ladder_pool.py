@@ -14,9 +14,9 @@ from conftest import interrupt
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from aclipse.experiments.audit import Opening
 from aclipse.experiments.ladder import pool
 from aclipse.experiments.ladder.bench import Bench
+from aclipse.experiments.ladder.climb import Opening
 from aclipse.experiments.ladder.jobs import Listen, Release
 
 Opened = Callable[..., Bench]
@@ -58,6 +58,11 @@ def nothing() -> Bench:
 
 def run(jobs: list[Note], desk: Any, costs: dict[str, float] | None = None, **more: Any) -> None:
     pool.run(jobs, desk, nothing, 1, costs or {job.name: 1.0 for job in jobs}, **more)
+
+
+def done(jobs: list[Note], desk: Any) -> dict[str, bool]:
+    marks = pool.marks(jobs, desk)
+    return {job.name: pool.is_done(job, desk, marks[job.name]) for job in jobs}
 
 
 # --- in which order
@@ -103,7 +108,7 @@ def test_what_is_done_is_not_done_again(desk: Any) -> None:
     run(jobs, desk)
     run(jobs, desk)
     assert log == ["a", "b"]
-    assert all(pool.is_done(job, desk) for job in jobs)  # type: ignore[arg-type]
+    assert all(done(jobs, desk).values())
     assert json.loads((desk.place("a") / "result.json").read_text())["found"] == 0
 
 
@@ -128,13 +133,35 @@ def test_a_job_cut_short_is_gone_on_with(desk: Any) -> None:
 def test_other_recognisers_or_another_split_make_another_job(desk: Any) -> None:
     run([Note("a")], desk)
     desk.fingerprint = "run 2"
-    assert not pool.is_done(Note("a"), desk)  # type: ignore[arg-type]
+    assert done([Note("a")], desk) == {"a": False}
 
 
-def test_when_a_job_is_due_does_not_change_its_result(desk: Any) -> None:
-    """A level above trains more listeners first; what they have no part in need not be done again."""
+def test_what_builds_on_another_job_is_done_again_with_it(desk: Any) -> None:
+    log: list[str] = []
+
+    def chain(asked: int) -> list[Note]:
+        return [
+            Note("a", asked=asked, log=log),
+            Note("b", ("a",), log=log),
+            Note("c", ("b",), log=log),
+            Note("d", log=log),
+        ]
+
+    run(chain(0), desk)
+    assert done(chain(1), desk) == {"a": False, "b": False, "c": False, "d": True}
+    run(chain(1), desk)
+    assert sorted(log) == ["a", "a", "b", "b", "c", "c", "d"]
+    assert all(done(chain(1), desk).values())
+
+
+def test_a_job_that_is_not_planned_changes_nothing(desk: Any) -> None:
     run([Note("a")], desk)
-    assert pool.is_done(Note("a", after=("b", "c")), desk)  # type: ignore[arg-type]
+    assert done([Note("a", after=("b", "c"))], desk) == {"a": True}
+
+
+def test_the_order_of_the_plan_changes_no_mark(desk: Any) -> None:
+    jobs = [Note("a"), Note("b", ("a",)), Note("c", ("a", "b"))]
+    assert pool.marks(jobs, desk) == pool.marks(jobs[::-1], desk)
 
 
 # --- errors

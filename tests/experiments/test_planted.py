@@ -139,11 +139,11 @@ def of(found: list[Finding], *levels: str) -> dict[tuple[str, str], Finding]:
 
 
 def test_identity_is_hidden_from_nobody(auditor: Audit) -> None:
-    run = judged(auditor, "copy", lambda wave, clip: wave)
-    for subject in ("copy", "identity"):
-        for place, one in of(findings(run, subject), *RUNGS).items():
-            assert one.verdict is Verdict.NOT_HIDDEN, (place, one)
-    assert all(row.validation is not None and row.validation >= -0.1 for row in run.purifiers if row.purifier == "none")
+    run = judged(auditor, "mute", silence)
+    for place, one in of(findings(run, "identity"), *RUNGS).items():
+        assert one.verdict is Verdict.NOT_HIDDEN, (place, one)
+    emotions = [one for one in findings(run, "identity") if one.secret == "emotion"]
+    assert len(emotions) == 1 + len(RUNGS) and all(one.verdict is Verdict.KEPT for one in emotions)
 
 
 def test_silence_is_told_to_be_silent_and_is_not_praised(auditor: Audit) -> None:

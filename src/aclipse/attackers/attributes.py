@@ -23,7 +23,7 @@ def _sensitive(clip: Clip, emotions: frozenset[str]) -> str:
 
 
 def _build(labels: Sequence[str]) -> ClipClassifier:
-    return ClipClassifier(sorted(set(labels)))
+    return ClipClassifier(sorted(set(labels) - {""}))
 
 
 def _sex_marks(clip: Clip, read: str) -> Marks:

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from aclipse.contracts import Clip
-from aclipse.metrics.entities import found
-from aclipse.metrics.transcription import character_edits, error_rate, word_edits
+from aclipse.metrics.entities import SEPARATOR, found
+from aclipse.metrics.transcription import character_edits, error_rate, missed_words, word_edits
 from aclipse.models import text
 from aclipse.models.compact import CharacterRecognizer
 from aclipse.training.recognition import Marks, Task
@@ -22,8 +22,13 @@ def _build(targets: Sequence[str]) -> CharacterRecognizer:
 
 def _marks(clip: Clip, heard: str) -> Marks:
     said = _target(clip)
-    edits: Marks = {"wer": word_edits(said, heard), "cer": character_edits(said, heard)}
-    tagged = clip.extra.get("entities", "")  # names, numbers, places: what must not be recovered
+    edits: Marks = {
+        "wer": word_edits(said, heard),
+        "cer": character_edits(said, heard),
+        "words_missed": missed_words(said, heard),
+    }
+    tags = clip.extra.get("entities", "").split(SEPARATOR)  # names, numbers, places: what must not be recovered
+    tagged = SEPARATOR.join(text.normalize(tag) for tag in tags if text.normalize(tag))
     return {**edits, "entity_recall": found(tagged, heard)} if tagged else edits
 
 

@@ -10,11 +10,11 @@ from aclipse.atomic import write_table
 from aclipse.contracts import Protection
 from aclipse.errors import RecipeError, RunError
 from aclipse.experiments import run as runs
-from aclipse.experiments.audit import OnDone, Opening, hearings, processes_of
-from aclipse.experiments.ladder import cost, pool
 from aclipse.experiments.ladder.bench import Bench
-from aclipse.experiments.ladder.plan import plan
+from aclipse.experiments.ladder.climb import climb, on_one_core
+from aclipse.experiments.ladder.pool import OnDone
 from aclipse.experiments.ladder.subjects import Seeded, Subject, clean_speech
+from aclipse.experiments.ladder.tables import hearings
 from aclipse.experiments.levels import Level
 from aclipse.experiments.scores import MAIN, Hearing, Row, Sheet
 from aclipse.protections.baselines import LowPass, WhiteNoise
@@ -59,23 +59,34 @@ def frontier(
     do not, RecipeError for a setting out of range.
     """
     prepared = runs.reopen(Path(folders[0]), changes)
-    points = list(_points([Path(folder) for folder in folders], sweep))
-    if not points:
-        raise RecipeError("there is nothing to sweep. Give strengths, SNRs or cut-offs.")
-    level = prepared.recipe.audit.effort.model_copy(update={"rungs": ("retrained",), "shuffled": False})
-    subjects = {point.name: _subject(point, level, prepared.recipe.seed) for point in points}
-    clean = clean_speech(level, prepared.recipe.seed)
-    bench = Bench(prepared, {clean.name: clean, **subjects}, prepared.run.folder / "audit", level)
-    jobs = plan(bench)
-    costs = cost.seconds_of(jobs, bench, {})
-    opening = Opening(prepared.run.folder, prepared.recipe, bench.subjects, level)
-    pool.run(jobs, bench, opening, processes_of(threads, prepared.recipe), costs, on_done)
+    points = _named(_points([Path(folder) for folder in folders], sweep))
+    bench = _bench(prepared, points)
+    with on_one_core(threads, prepared.recipe):
+        jobs = climb(bench, threads, on_done)
     sheet = Sheet("", prepared.recipe.audit.draws, prepared.recipe.seed)
-    named = {point.name: point for point in points}
-    rows = [_row(sheet, heard, named) for heard in hearings(bench, jobs)]
-    write_table(bench.folder / "frontier.csv", COLUMNS, rows)
+    write_table(bench.folder / "frontier.csv", COLUMNS, [_row(sheet, h, points) for h in hearings(bench, jobs)])
     bench.forget()
     return bench.folder / "frontier.csv"
+
+
+def _named(points: Iterable[Point]) -> dict[str, Point]:
+    points = list(points)
+    if not points:
+        raise RecipeError("there is nothing to sweep. Give strengths, SNRs or cut-offs.")
+    found = {point.name: point for point in points}
+    if len(found) < len(points):
+        raise RecipeError(
+            "two points have one name. Give each value once, and runs whose folders are named differently."
+        )
+    return found
+
+
+def _bench(prepared: runs.Prepared, points: dict[str, Point]) -> Bench:
+    seed, effort = prepared.recipe.seed, prepared.recipe.audit.effort
+    level = effort.model_copy(update={"rungs": ("retrained",), "shuffled": False})
+    clean = clean_speech(level, seed)
+    subjects = {clean.name: clean, **{name: _subject(point, level, seed) for name, point in points.items()}}
+    return Bench(prepared, subjects, prepared.run.folder / "audit", level)
 
 
 def _subject(point: Point, level: Level, seed: int) -> Subject:

@@ -83,7 +83,7 @@ class Level(Settings):
     purifier_clips: int = Field(ge=1)  # validation clips by which the best purifier is chosen
     attacker_clips: int = Field(ge=1)  # protected clips with labels that an attacker learns from, of every subject
     budgets: tuple[int, ...] = Field(strict=False)  # clips of weaker attackers, for leak against budget
-    seeds: int = Field(ge=1)  # retrainings, each with its own; the best on validation clips is the attacker
+    seeds: int = Field(ge=1)  # retrainings against the protection; tables show the first, as of every other subject
     slow_clips: int = Field(ge=0)  # test clips for slow listeners and for costly protections; 0: do without
     independent: tuple[Literal["emotion", "words", "sentence", "sex"], ...] = Field(strict=False)
     shuffled: bool  # whether the control that learns from shuffled labels is trained
@@ -159,7 +159,7 @@ class AuditSettings(Settings):
     baseline_secrets: tuple[Literal["words", "sentence", "sex", "speaker", "sensitive", "emotion"], ...] | None = Field(
         None, strict=False
     )
-    purifiers: tuple[str, ...] | None = Field(None, strict=False)
+    purifiers: tuple[str, ...] | None = Field(None, strict=False, min_length=1)
     purifier_clips: int | None = Field(None, ge=1)
     attacker_clips: int | None = Field(None, ge=1)
     budgets: tuple[int, ...] | None = Field(None, strict=False)
@@ -169,6 +169,7 @@ class AuditSettings(Settings):
     shuffled: bool | None = None
     sensitive: tuple[str, ...] = Field((), strict=False)  # emotions that are secrets here, if any
     listeners: tuple[str, ...] = Field(("words=pocketsphinx", "sentence=pocketsphinx"), strict=False)  # SECRET=SOURCE
+    more_listeners: tuple[str, ...] = Field((), strict=False)  # beside them
     emotion: RetrainLoop = RetrainLoop()
     words: RetrainLoop = RetrainLoop()
     sentence: ClosedLoop = ClosedLoop()

@@ -11,7 +11,7 @@ from pydantic import Field, ValidationError, model_validator
 
 from aclipse.contracts import Settings
 from aclipse.errors import RecipeError
-from aclipse.experiments.levels import AuditSettings, EmotionLoop, WordsLoop
+from aclipse.experiments.levels import AuditSettings, EmotionLoop, Level, WordsLoop
 from aclipse.protections.cascade.method import CascadeSettings
 
 
@@ -77,7 +77,13 @@ def read_recipe(path: Path | str, overrides: Sequence[str] | None = None) -> Rec
 
 
 def parse_recipe(settings: dict[str, Any], source: str, overrides: Sequence[str] = ()) -> Recipe:
-    """Apply overrides, check settings and fill in defaults; raises RecipeError naming ``source``."""
+    """Apply overrides, check settings and fill in defaults; raises RecipeError naming ``source``.
+
+    Another ``audit.level`` takes the place of what was set for the level that the settings were written for.
+    """
+    if any(override.startswith("audit.level=") for override in overrides):
+        audit = {name: value for name, value in settings.get("audit", {}).items() if name not in Level.model_fields}
+        settings = {**settings, "audit": audit}
     for override in overrides:
         _override(settings, override)
     try:

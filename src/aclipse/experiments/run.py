@@ -20,7 +20,6 @@ from aclipse.corpora import splits
 from aclipse.corpora.manifest import Manifest
 from aclipse.errors import CorpusError, RecipeError, RunError
 from aclipse.experiments import guides
-from aclipse.experiments.levels import Level
 from aclipse.experiments.recipe import Recipe, parse_recipe
 from aclipse.protections.cascade.method import Cascade, Trainer
 from aclipse.records import Run, environment, file_hash, now
@@ -96,10 +95,7 @@ def reopen(folder: Path, changes: Sequence[str] = ()) -> Prepared:
         raise RecipeError(f"--set {wrong[0]}: after training, only settings of the section audit can be changed")
     if "recipe" not in run.facts:
         raise RunError(f"{folder / 'run.json'} has no recipe. Delete the folder and train again.")
-    settings = run.facts["recipe"]
-    if any(change.startswith("audit.level=") for change in changes):  # the recipe's efforts were meant for its level
-        settings["audit"] = {k: v for k, v in settings.get("audit", {}).items() if k not in Level.model_fields}
-    recipe = parse_recipe(settings, str(folder / "run.json"), changes)
+    recipe = parse_recipe(run.facts["recipe"], str(folder / "run.json"), changes)
     unfinished = [part for part in RECOGNISERS if not run.weights(part).exists()]
     if unfinished:
         raise RunError(f"{folder} has no {unfinished[0]} recogniser yet. Go on with: aclipse train … --resume")
@@ -176,10 +172,13 @@ def _open(run: Run, recipe: Recipe, manifest: Manifest, resume: bool) -> None:
 
 
 def check_same(run: Run, recipe: Recipe, manifest: Manifest) -> None:
-    """Raise RunError if a run there is of another recipe, corpus or seed; where curves are tracked makes none other."""
+    """Raise RunError if a run there is of another recipe, corpus or seed.
+
+    Where curves are tracked and how the run will be audited makes none other.
+    """
     wanted = json.loads(json.dumps(_asked(recipe, manifest)))
     facts = run.facts
-    differing = [key for key in wanted if _untracked(wanted[key]) != _untracked(facts.get(key))]
+    differing = [key for key in wanted if _trained(wanted[key]) != _trained(facts.get(key))]
     if differing:
         raise RunError(f"{run.folder} holds a run of another {' and '.join(differing)}. Give another --output.")
 
@@ -188,10 +187,11 @@ def _asked(recipe: Recipe, manifest: Manifest) -> dict[str, Any]:
     return {"recipe": recipe.model_dump(mode="json"), "corpus": describe(manifest), "seed": recipe.seed}
 
 
-def _untracked(settings: Any) -> Any:
+def _trained(settings: Any) -> Any:
+    """What of some settings the trained weights depend on."""
     if not isinstance(settings, dict):
         return settings
-    return {name: _untracked(value) for name, value in settings.items() if name != "tracker"}
+    return {name: _trained(value) for name, value in settings.items() if name not in ("tracker", "audit")}
 
 
 def describe(manifest: Manifest) -> dict[str, Any]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any
 
@@ -49,6 +49,18 @@ class Hearing:
         """Whose release, who heard it and what he knew."""
         said = self.outcome
         return {"subject": said.subject, "role": self.task.role, "judge": said.judge, "knowledge": said.knowledge}
+
+    @property
+    def met(self) -> tuple[str, str, str]:
+        """Which attacker this is, whatever it listened to."""
+        return self.task.name, self.outcome.judge, self.outcome.knowledge
+
+    def only(self, ids: set[str]) -> Hearing:
+        """What was heard in some clips."""
+        kept = [i for i, clip in enumerate(self.clips) if clip.id in ids]
+        enrolled = None if self.outcome.enrolled is None else [self.outcome.enrolled[i] for i in kept]
+        outcome = replace(self.outcome, readings=[self.outcome.readings[i] for i in kept], enrolled=enrolled)
+        return Hearing(self.task, [self.clips[i] for i in kept], outcome)
 
     @cached_property
     def statistics(self) -> dict[str, Statistic]:
@@ -100,11 +112,13 @@ class Sheet:
         metric, rows = MAIN[heard.task.name], []
         for by, group_of in SLICES.items():
             groups = [group_of(clip) for clip in heard.clips]
-            if heard.task.name in (by, "speaker" if by == "emotion" else by):
-                continue  # the recall of each emotion is a score of its own
+            if heard.task.name == by or (heard.task.name in ("speaker", "sensitive") and by == "emotion"):
+                continue  # within one emotion there is nothing to tell, or too little
             for group in sorted(set(groups) - {""}) if len(set(groups) - {""}) > 1 else ():
                 inside = np.flatnonzero(np.array(groups) == group)
                 clips = [heard.clips[int(i)] for i in inside]
+                if len({clip.speaker for clip in clips}) < 2:
+                    continue
                 statistic = _within(heard.statistics[metric], inside)
                 figures = self._figures(statistic, clips)
                 place = {name: heard.place[name] for name in ("subject", "judge", "knowledge")}
@@ -142,10 +156,14 @@ class Sheet:
 
 
 def corrected(rows: Sequence[Row]) -> list[Row]:
-    """Paired tests with Holm's correction of p over all of them."""
-    known = [row for row in rows if np.isfinite(row["p"])]
-    fixed = iter(holm([row["p"] for row in known]))
-    return [{**row, "p": tidy(next(fixed)) if np.isfinite(row["p"]) else ""} for row in rows]
+    """Paired tests with Holm's correction of p over the systems that met one attacker."""
+    families: dict[tuple[str, ...], list[int]] = {}
+    for place, row in enumerate(rows):
+        families.setdefault((row["metric"], row["judge"], row["knowledge"]), []).append(place)
+    fixed: dict[int, float] = {}
+    for places in families.values():
+        fixed |= dict(zip(places, holm([rows[place]["p"] for place in places]), strict=True))
+    return [{**row, "p": tidy(fixed[place])} for place, row in enumerate(rows)]
 
 
 def statistics(
@@ -194,7 +212,7 @@ def _joined(own: Outcome, other: Outcome) -> list[Any] | None:
 
 
 def _recalls_of(truth: Sequence[str], correct: Sequence[float]) -> dict[str, Statistic]:
-    known = np.array([bool(label) for label in truth])
+    known = np.array([bool(label) for label in truth], dtype=bool)
     labels, codes = np.unique(np.array(truth)[known], return_inverse=True)
     place, hits = np.full(len(truth), -1), np.nan_to_num(np.array(correct))
     place[known] = codes
@@ -207,7 +225,9 @@ def _recalls_of(truth: Sequence[str], correct: Sequence[float]) -> dict[str, Sta
     def recall(k: int) -> Statistic:
         return lambda index: float(recalls(index)[k])
 
-    uar: Statistic = lambda index: finite_mean(recalls(index))  # noqa: E731
+    def uar(index: Index) -> float:
+        return float(recalls(index).mean()) if len(labels) else float("nan")  # NaN where a class is missing
+
     return {"uar": uar, **{f"recall:{label}": recall(k) for k, label in enumerate(labels)}}
 
 

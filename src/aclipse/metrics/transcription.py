@@ -19,6 +19,18 @@ def word_edits(reference: str, heard: str) -> tuple[int, int]:
     return out.substitutions + out.deletions + out.insertions, len(reference.split())
 
 
+def missed_words(reference: str, heard: str) -> tuple[int, int]:
+    """Words said and not heard, substituted or left out, and the reference's words; what was invented does not count.
+
+    >>> missed_words("see you at noon", "oh see you soon then")
+    (2, 4)
+    """
+    if not reference:
+        return 0, 0
+    out = jiwer.process_words(reference, heard)
+    return out.substitutions + out.deletions, len(reference.split())
+
+
 def character_edits(reference: str, heard: str) -> tuple[int, int]:
     """The same over characters.
 

@@ -8,7 +8,7 @@ from aclipse.report.folder import RunFolder
 from aclipse.report.ladder import Finding, counting, findings, protector, quality
 from aclipse.report.rows import Score
 from aclipse.report.tables import Cell, Column, Table
-from aclipse.report.vocabulary import BASELINES, BOUND, format_interval, format_value, subject_rank
+from aclipse.report.vocabulary import BASELINES, BOUND, TRAINED, format_interval, format_value, subject_rank
 
 HEADINGS = (  # what, for whom
     ("UAR %", "guiding"),
@@ -55,10 +55,25 @@ def subjects(run: RunFolder) -> list[str]:
     return sorted(dict.fromkeys(score.subject for score in run.scores), key=subject_rank)
 
 
-def best_attacker(found: list[Finding], secret: str) -> Finding | None:
-    """Whoever gets most of a secret among those who passed their own check."""
-    sound = [finding for finding in found if finding.secret == secret and not finding.doubt]
-    return max(sound, key=lambda finding: finding.leak, default=None)
+def best_attacker(run: RunFolder, subject: str, secret: str) -> Finding | None:
+    """Whoever gets most of a secret among those who passed their own check and whom all subjects have met.
+
+    None for a subject that has not met them all: the best of fewer attackers would flatter it.
+    """
+    common = shared(run, secret)
+    found = {_attacker(f): f for f in findings(run, subject) if f.secret == secret and not f.doubt}
+    return max((found[one] for one in common), key=lambda f: f.leak) if common and common <= set(found) else None
+
+
+def shared(run: RunFolder, secret: str) -> set[tuple[str, str]]:
+    """The sound attackers on a secret, by judge and level, that every subject attacked by trained ones has met."""
+    met = [[f for f in findings(run, name) if f.secret == secret and not f.doubt] for name in subjects(run)]
+    trained = [own for own in met if any(f.score.knowledge in TRAINED for f in own)]
+    return set.intersection(*({_attacker(f) for f in own} for own in trained or met)) if met else set()
+
+
+def _attacker(finding: Finding) -> tuple[str, str]:
+    return finding.score.judge, finding.score.knowledge
 
 
 def comparison_table(run: RunFolder) -> Table:
@@ -83,7 +98,7 @@ def rivals(run: RunFolder) -> list[tuple[Finding, Finding, Finding, Finding]]:
     own = protector(run.scores)
     present = [name for name in subjects(run) if name in BASELINES and name != BOUND]
     pairs = [
-        (best_attacker(findings(run, own), "words"), best_attacker(findings(run, name), "words"), *_emotions(run, name))
+        (best_attacker(run, own, "words"), best_attacker(run, name, "words"), *_emotions(run, name))
         for name in (present if own not in BASELINES else ())
     ]
     known = [(a, b, c, d) for a, b, c, d in pairs if a and b and c and d]
@@ -105,7 +120,7 @@ def _emotions(run: RunFolder, name: str) -> tuple[Finding | None, Finding | None
 def _row(run: RunFolder, name: str) -> Compared:
     found = findings(run, name)
     emotion = [_level(found, "emotion", level) for level in _LEVELS]
-    best = best_attacker(found, "words")
+    best = best_attacker(run, name, "words")
     words = [_level(found, "words", "ignorant"), best.score if best else None]
     sound = [_sound(run, name, metric) for metric in ("snr_db", "seconds")]
     return Compared(name, (*emotion, *words, *sound))

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from aclipse.report import attack_figures, markup
 from aclipse.report.attack_figures import Curve, budget_curves, more_helps
 from aclipse.report.folder import RunFolder
-from aclipse.report.ladder import Finding, counting, findings, protector
+from aclipse.report.ladder import Finding, counting, findings, is_silent, protector
 from aclipse.report.plates import plate
 from aclipse.report.rows import Attacker, Pair, Slice
 from aclipse.report.tables import QUALITY, Cell, Column, Table
@@ -91,7 +91,7 @@ def groups(run: RunFolder) -> str:
 
 def paired(run: RunFolder) -> str:
     """Differences between systems on the same clips."""
-    if not run.pairs:
+    if not run.pairs or is_silent(run.scores):  # where nothing is left there is nothing to compare
         return ""
     told = (
         "Differences on the same clips, subject minus other, with 95 % intervals; p is corrected for the number of"
@@ -135,7 +135,7 @@ def conclusion(pair: Pair) -> str:
 _CHECK = (
     "An attacker that fails proves nothing if it would fail anywhere. So each listener must first do well on clean"
     " speech, and a trained one must have learned something; trained on shuffled labels, it must end at guessing. A"
-    " figure whose listener failed its check is not shown anywhere on this page."
+    " figure whose listener failed its check is not shown in the ladder and counts for no verdict."
 )
 
 

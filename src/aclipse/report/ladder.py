@@ -16,7 +16,6 @@ from aclipse.report.verdicts import (
     Verdict,
     accepts,
     borders,
-    speaker_verdict,
 )
 from aclipse.report.vocabulary import BASELINES, CONTROL, LEVELS, REFERENCES, SECRETS, TRAINED, UTILITY, level_rank
 
@@ -126,9 +125,18 @@ def _judged(run: RunFolder, secret: str, score: Score, alone: bool, silent: bool
     verdict = RULE_OF[secret](score, clean, chance)
     if secret == "speaker" and verdict is Verdict.HIDDEN and _accepted(run, score):
         verdict = Verdict.WEAKENED
+    if secret == "words" and verdict is Verdict.HIDDEN and not _missed(run, score):
+        verdict = Verdict.WEAKENED
     if silent and verdict in (Verdict.HIDDEN, Verdict.LOST):
         verdict = Verdict.SILENT
     return Finding(secret, verdict, score, clean, chance, alone)
+
+
+def _missed(run: RunFolder, score: Score) -> bool:
+    """Whether most words said were not heard, too: invented ones alone raise the error rate and hide nothing."""
+    same = (score.subject, "words_missed", score.judge, score.knowledge)
+    own = next((s for s in run.scores if (s.subject, s.metric, s.judge, s.knowledge) == same), None)
+    return own is None or own.floor >= WER_HIDDEN
 
 
 def _accepted(run: RunFolder, score: Score) -> bool:
@@ -138,10 +146,7 @@ def _accepted(run: RunFolder, score: Score) -> bool:
 
 
 def _untaught(run: RunFolder, secret: str, score: Score, clean: Score) -> bool:
-    """Whether an attacker that had to learn shows no sign of having done so, on clean or on protected speech."""
-    on_clean = _training(run, secret, score, "identity")
-    if on_clean and score.knowledge == "scratch" and not any(_gained(row) for row in on_clean):
-        return True
+    """Whether an attacker gained nothing by learning, and none of its kind on clean speech shows that it could."""
     own = _training(run, secret, score, score.subject)
     return clean.knowledge != score.knowledge and bool(own) and not any(_gained(row) for row in own)
 
@@ -162,20 +167,13 @@ def _controls(run: RunFolder, score: Score) -> list[Score]:
 
 def _leaks(control: Score, clean: Score, chance: float | None) -> bool:
     """Whether a control with shuffled labels does clearly better than guessing."""
-    if control.metric == "wer":
-        return control.ceiling < WER_HIDDEN
-    if control.metric == "eer":
-        return speaker_verdict(_bare(control, control.ceiling), clean, chance) is not Verdict.HIDDEN
     guess = chance or 0.0
     return control.floor - guess > LEAD_HIDDEN * (clean.value - guess)
 
 
-def _bare(score: Score, value: float) -> Score:
-    return Score(score.subject, score.role, score.metric, score.judge, score.knowledge, value)
-
-
 def _worst(secret: str, own: list[Finding]) -> Finding:
     independent = [f for f in own if f.score.knowledge == "transferred" and not f.doubt]
-    pool = independent if secret == UTILITY and independent else own
+    judges = [f for f in own if f.score.knowledge in ("ignorant", "retrained")]  # others only attack
+    pool = (independent or judges or own) if secret == UTILITY else own
     sign = 1 if secret == UTILITY else -1  # emotion that is not read is what is bad for utility
     return min(pool, key=lambda finding: (SEVERITY.index(finding.verdict), sign * finding.leak))

@@ -161,4 +161,8 @@ def _secret_tables(run: RunFolder) -> list[str]:
 
 
 _JUDGES = ("ignorant", "transferred", "retrained")
-_MORE = {"words": ("cer", "entity_recall"), "sentence": ("sentence_bits",), "speaker": ("tar_at_1far", "linkability")}
+_MORE = {
+    "words": ("cer", "words_missed", "entity_recall"),
+    "sentence": ("sentence_bits",),
+    "speaker": ("tar_at_1far", "linkability"),
+}

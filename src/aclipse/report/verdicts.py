@@ -37,7 +37,8 @@ def _rate(share: float) -> str:
 
 
 RULES = {
-    Verdict.HIDDEN: f"Words: at least {_rate(WER_HIDDEN)} are heard wrong. Sentence, sex, sensitive emotions: at most"
+    Verdict.HIDDEN: f"Words: at least {_rate(WER_HIDDEN)} are heard wrong, and as many of those said are not heard;"
+    " invented words alone hide nothing. Sentence, sex, sensitive emotions: at most"
     f" {_rate(LEAD_HIDDEN)} is left of the listener’s lead over guessing on clean speech. Speaker: the same, for the"
     " equal error rate’s distance from 50 % and also for the share recognised while 1 % of strangers are let in, since"
     " the equal error rate alone hides leaks.",
@@ -53,9 +54,10 @@ RULES = {
     Verdict.NOT_SHOWN: "The listener failed its own check, so its failure on protected speech shows nothing. It was not"
     f" tried on clean speech, or fails there too (more than {_rate(DEAF_WER)} of words wrong; a lead over guessing"
     f" below {DEAF_LEAD * 100:.0f} points for sentence, sex, speaker and sensitive emotions, or none for emotion). Or"
-    " it had to learn and learned nothing from clean speech, or nothing from protected speech with no listener of its"
-    " kind on clean speech to compare. Or the same training on shuffled labels ended clearly above guessing (more than"
-    f" {_rate(LEAD_HIDDEN)} of the lead; fewer than {_rate(WER_HIDDEN)} of words wrong): then the test itself leaks.",
+    " it learned nothing from protected speech, with no listener of its kind on clean speech to show that it could. Or"
+    " training on shuffled labels ended clearly above guessing (more than"
+    f" {_rate(LEAD_HIDDEN)} of the lead): then the test itself leaks. Words and voices have no such control: there"
+    " is no guessing words, and even random features tell voices apart.",
 }
 SEVERITY = (  # the worst for the protection first; what is not shown counts for nothing
     *(Verdict.NOT_HIDDEN, Verdict.WEAKENED, Verdict.HIDDEN),

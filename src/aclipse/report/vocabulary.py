@@ -32,6 +32,7 @@ METRICS = {
     "accuracy": Metric("accuracy", "%", 1, +1, "emotions read right: the share of all clips"),
     "wer": Metric("WER", "%", 1, +1, "word errors (wrong, missing or invented) per word said; can exceed 100 %"),
     "cer": Metric("CER", "%", 1, +1, "the same, counted in characters"),
+    "words_missed": Metric("missed", "%", 1, +1, "share of the words said that were not heard, whatever was invented"),
     "entity_recall": Metric("entities", "%", 1, -1, "share of names, numbers, places and medical words recovered"),
     "sentence_accuracy": Metric(
         "accuracy", "%", 1, -1, "how often the right sentence is picked from a list of known sentences"

@@ -58,7 +58,8 @@ def headline(run: RunFolder) -> str:
     decisive = counting(found)
     if not decisive:
         return "No listener was asked what it hears in protected speech."
-    if is_silent(run.scores) and Verdict.NOT_HIDDEN not in {f.verdict for f in decisive.values()}:
+    leaky = {Verdict.NOT_HIDDEN, Verdict.WEAKENED} & {f.verdict for f in decisive.values()}
+    if is_silent(run.scores) and not leaky:
         return "The protected audio is all but silent: it hides everything because hardly anything is left."
     secrets = [finding for secret, finding in decisive.items() if secret != UTILITY]
     emotion = decisive.get(UTILITY)

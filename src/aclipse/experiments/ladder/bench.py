@@ -13,14 +13,16 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+from torch import nn
 
 from aclipse.atomic import replacing
 from aclipse.attackers import listeners
 from aclipse.attackers.attributes import SEX, sensitive
 from aclipse.attackers.content import SENTENCE, closed_set
 from aclipse.attackers.verification import SPEAKER
+from aclipse.audio import files
 from aclipse.contracts import Clip, Reader, Wave
-from aclipse.errors import MissingExtra, RecipeError
+from aclipse.errors import CorpusError, MissingExtra, RecipeError
 from aclipse.experiments import guides
 from aclipse.experiments import run as runs
 from aclipse.experiments.ladder.outcome import Outcome, from_json
@@ -123,6 +125,11 @@ class Bench:
         """The tasks for which the audit trains a recogniser of another architecture."""
         return [name for name in self.level.independent if name in self.tasks]
 
+    @property
+    def sources(self) -> list[str]:
+        """Which listeners that others have trained are asked for, each once."""
+        return list(dict.fromkeys((*self.settings.listeners, *self.settings.more_listeners)))
+
     @cached_property
     def external(self) -> list[Listener]:
         """Listeners that others have trained, but for those whose package is not there; `left_out` names these.
@@ -131,7 +138,7 @@ class Bench:
         """
         said = sorted({SENTENCE.target(clip) for clip in self.speech["train"].clips} - {""})
         found = []
-        for entry in self.settings.listeners:
+        for entry in self.sources:
             secret, _, source = entry.partition("=")
             if not source or secret not in ("emotion", *PRIVATE):
                 raise RecipeError(f"audit.listeners: {entry!r} is not SECRET=SOURCE, such as words=pocketsphinx")
@@ -139,16 +146,19 @@ class Bench:
                 continue
             try:
                 judge, reader = listeners.listener(secret, source, said)
-            except MissingExtra as missing:
+            except (MissingExtra, CorpusError) as missing:  # not installed; or no sentence that it could pronounce
                 self.left_out.append(f"The listener {source} for {secret} is left out: {missing}")
                 continue
+            if isinstance(reader, nn.Module):
+                reader.to(processes.device())
             slow = getattr(reader, "slow", False)
             if slow and not self.level.slow_clips:
                 self.left_out.append(f"The listener {judge} is slow: it is asked from level standard on.")
                 continue
             heard = [secret, "words"] if secret == "sentence" and "words" in self.tasks else [secret]
             found += [Listener(self.tasks[name], judge, "transferred", reader, slow) for name in heard]
-        twice = [judge for (_, judge), count in Counter((o.task.name, o.judge) for o in found).items() if count > 1]
+        named = {one.judge: one.reader for one in found}
+        twice = [one.judge for one in found if named[one.judge] is not one.reader]
         if twice:
             raise RecipeError(f"audit.listeners: two are called {twice[0]!r}. Rename the folder of one of them.")
         return found
@@ -179,7 +189,7 @@ class Bench:
 
     def store(self, name: str, part: str, waves: Sequence[Wave]) -> None:
         """Keep a release as 16-bit samples, end to end."""
-        samples = [np.rint(wave * STEPS).astype(np.int16) for wave in waves]
+        samples = [np.rint(files.quantized(wave) * STEPS).astype(np.int16) for wave in waves]
         with replacing(self.place(f"{name}/released") / f"{part}.npy") as partial, partial.open("wb") as file:
             np.save(file, np.concatenate([np.zeros(0, np.int16), *samples]))
 
@@ -190,7 +200,7 @@ class Bench:
 
     def pace(self, name: str) -> float:
         """Seconds that a subject's protection takes for an utterance, of a few test clips."""
-        few = self.original(name, "test").subset(range(min(3, len(self.picked(name, "test")))))
+        few = self.original(name, "test").subset(range(min(2, len(self.picked(name, "test")))))
         started = time.perf_counter()
         few.released(self.subjects[name].release)
         return (time.perf_counter() - started) / max(len(few), 1)

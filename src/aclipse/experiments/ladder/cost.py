@@ -13,7 +13,6 @@ from aclipse.experiments.ladder.bench import Bench
 from aclipse.experiments.ladder.jobs import Job, recurrent
 from aclipse.experiments.ladder.signals import measured
 from aclipse.models.inverter import Inverter
-from aclipse.training.batches import Speech
 from aclipse.training.recognition import new_recognizer
 
 CLIPS = 8  # that are timed
@@ -32,35 +31,35 @@ def seconds_of(jobs: Sequence[Job], bench: Bench, units: dict[str, float]) -> di
 def _unit(kind: str, bench: Bench) -> float:
     """Seconds that a clip takes."""
     verb, _, what = kind.partition(" ")
-    test = bench.speech["test"]
-    few = test.subset(range(min(CLIPS, len(test))))
+    wave = bench.speech["test"].wave(0)
     if verb == "release":
         return bench.pace(what)
     if verb == "measure":
-        return _timed(lambda: measured(few.wave(0), few.wave(0)))
+        return _timed(lambda: measured(wave, wave))
     if verb == "purify":
         own = bench.level.purifiers
-        return _timed(lambda: [purify(few.wave(0), name) for name in own]) / len(own)
-    return _network_unit(verb, what, few, bench) / len(few)
+        return _timed(lambda: [purify(wave, name) for name in own]) / len(own)
+    return _network_unit(verb, what, bench)
 
 
-def _network_unit(verb: str, what: str, few: Speech, bench: Bench) -> float:
+def _network_unit(verb: str, what: str, bench: Bench) -> float:
+    external, secret = {one.judge: one.reader for one in bench.external}, what.removeprefix("recurrent ")
+    test = bench.speech["test"]
+    able = bench.tasks[secret].clips(test) if secret in bench.tasks else test
+    few = able.subset(range(min(1 if what in external else CLIPS, len(able))))
     batch = few.batch(range(len(few)))
-    external = {one.judge: one.reader for one in bench.external}
     if what in external:
-        one = few.batch([0])
-        return _timed(lambda: external[what].read(one.waves, one.lengths)) * len(few)
+        return _timed(lambda: external[what].read(batch.waves, batch.lengths))
     if what == "inverter":
-        inverter = Inverter()
-        return _timed(lambda: inverter(batch.waves, batch.lengths).square().mean().backward())
-    secret = what.removeprefix("recurrent ")
+        inverter = Inverter().to(batch.waves.device)
+        return _timed(lambda: inverter(batch.waves, batch.lengths).square().mean().backward()) / len(few)
     task = bench.tasks[secret] if what == secret else recurrent(bench.tasks[secret])
     network = new_recognizer(task, few, 0).to(batch.waves.device)
     if verb == "read":
         with torch.no_grad():
-            return _timed(lambda: network.eval().read(batch.waves, batch.lengths))
+            return _timed(lambda: network.eval().read(batch.waves, batch.lengths)) / len(few)
     targets = [task.target(clip) for clip in batch.clips]
-    return _timed(lambda: network.loss(batch.waves, batch.lengths, targets).mean().backward())
+    return _timed(lambda: network.loss(batch.waves, batch.lengths, targets).mean().backward()) / len(few)
 
 
 def _timed(work: Callable[[], Any]) -> float:

@@ -20,6 +20,7 @@ from aclipse.experiments import guides
 from aclipse.experiments.ladder.bench import Bench, Listener, spread
 from aclipse.experiments.ladder.outcome import Outcome
 from aclipse.experiments.ladder.signals import measured
+from aclipse.experiments.ladder.subjects import Seeded
 from aclipse.models.recurrent import RecurrentClassifier, RecurrentRecognizer
 from aclipse.models.selfsupervised import Backbone
 from aclipse.seeds import derive
@@ -69,7 +70,8 @@ class Clean:
         return f"clean/{self.family}-{self.secret}"
 
     def spec(self, bench: Bench) -> dict[str, Any]:
-        return {"loop": self._loop(bench).model_dump()}
+        sensitive = list(bench.settings.sensitive) if self.secret == "sensitive" else []
+        return {"loop": self._loop(bench).model_dump(), "sensitive": sensitive}
 
     def load(self, bench: Bench) -> Load:
         kind = "train" if self.family == "compact" else "train recurrent"
@@ -109,7 +111,7 @@ class Release:
 
     def spec(self, bench: Bench) -> dict[str, Any]:
         settings = bench.settings
-        asked = {"measured": settings.quality_clips, "listen": settings.listen, "slow": bench.level.slow_clips}
+        asked = {"measured": settings.quality_clips, "listen": settings.listen}
         return {**_subject(bench, self.subject), **asked}
 
     def load(self, bench: Bench) -> Load:
@@ -126,7 +128,8 @@ class Release:
         keep_audio(bench, self.subject, protected)
         if bench.subjects[self.subject].clean:
             keep_audio(bench, "original", original)
-        return {"quality": rows, "seconds": bench.pace(self.subject)}
+        computed = isinstance(bench.subjects[self.subject].release, Seeded)  # else files are only read
+        return {"quality": rows, "seconds": bench.pace(self.subject) if computed else None}
 
 
 @dataclass(frozen=True)
@@ -141,8 +144,9 @@ class Listen:
         return f"{self.subject}/listen"
 
     def spec(self, bench: Bench) -> dict[str, Any]:
+        others = [[one.task.name, one.judge] for one in bench.external]
         asked = {"secrets": list(bench.tasks), "independent": bench.independents, "slow": bench.level.slow_clips}
-        return {**_subject(bench, self.subject), **asked, "listeners": list(bench.settings.listeners)}
+        return {**_subject(bench, self.subject), **asked, "others": others, "sources": bench.sources}
 
     def load(self, bench: Bench) -> Load:
         clips, slow = len(bench.picked(self.subject, "test")), bench.level.slow_clips
@@ -153,8 +157,9 @@ class Listen:
     def work(self, bench: Bench, folder: Path) -> Result:
         deaf = set() if bench.subjects[self.subject].clean else _deaf(bench)
         heard = [one for one in bench.listeners if one.judge not in deaf]
-        read = {one.judge: self._read(bench, one) for one in heard}  # a grammar's transcript tells sentence and words
-        return {"outcomes": [self._outcome(bench, one, read[one.judge]).as_json() for one in heard]}
+        by_reader = {id(one.reader): one for one in heard}  # a grammar's transcript tells sentence and words
+        read = {reader: self._read(bench, one) for reader, one in by_reader.items()}
+        return {"outcomes": [self._outcome(bench, one, read[id(one.reader)]).as_json() for one in heard]}
 
     def _chosen(self, bench: Bench, one: Listener) -> list[int]:
         clips = bench.original(self.subject, "test").clips
@@ -183,7 +188,7 @@ class Purify:
 
     def spec(self, bench: Bench) -> dict[str, Any]:
         level = bench.level
-        asked = {"purifiers": list(level.purifiers), "clips": level.purifier_clips, "secrets": list(bench.tasks)}
+        asked = {"purifiers": list(level.purifiers), "tried_on": level.purifier_clips, "secrets": list(bench.tasks)}
         return {**_subject(bench, self.subject), **asked}
 
     def load(self, bench: Bench) -> Load:
@@ -229,7 +234,7 @@ class Retrain:
     knowledge: str  # retrained (from the ignorant weights), scratch (from random ones), purified, or shuffled labels
     clips: int
     seed: int = 0
-    curve: bool = False  # a point of leak against budget, not the attacker of the tables
+    curve: bool = False  # a point of leak against budget: another seed or fewer clips than the attacker of the tables
     after: tuple[str, ...] = ()
 
     @property
@@ -238,7 +243,8 @@ class Retrain:
 
     def spec(self, bench: Bench) -> dict[str, Any]:
         purifiers = bench.level.purifiers if self.knowledge == "purified" else ()
-        asked = {"loop": self._loop(bench).model_dump(), "purifiers": list(purifiers)}
+        sensitive = list(bench.settings.sensitive) if self.secret == "sensitive" else []
+        asked = {"loop": self._loop(bench).model_dump(), "purifiers": list(purifiers), "sensitive": sensitive}
         return {**_subject(bench, self.subject), **asked}
 
     def load(self, bench: Bench) -> Load:
@@ -255,6 +261,8 @@ class Retrain:
         heard = {part: purified(bench.released(self.subject, part), via, bench.seed) for part in bench.speech}
         train = task.clips(heard["train"].subset(range(min(self.clips, len(heard["train"])))))
         validation = task.clips(heard["validation"])
+        if self.clips < len(validation):  # their labels are spent too
+            validation = validation.subset(spread(validation.clips, self.clips))
         learned = shuffled(train, seed) if self.knowledge == "shuffled" else train
         network, before = self._start(bench, task, validation)
         progress = train_recognizer(task, network, (tiled(learned), validation), self._loop(bench), folder, seed)
@@ -269,7 +277,7 @@ class Retrain:
         return {"outcomes": [outcome.as_json()]}
 
     def _loop(self, bench: Bench) -> Any:
-        return bench.loop(self.secret, self.knowledge == "scratch")
+        return bench.loop(self.secret, self.knowledge in ("scratch", "shuffled"))
 
     def _purifier(self, bench: Bench) -> str:
         if self.knowledge != "purified":
@@ -378,7 +386,9 @@ def recurrent(task: Task) -> Task:
 
 
 def _subject(bench: Bench, name: str) -> dict[str, Any]:
-    return {"subject": bench.subjects[name].fingerprint, "clips": bench.subjects[name].clips}
+    subject = bench.subjects[name]
+    few = bench.level.slow_clips if subject.costly else None
+    return {"subject": subject.fingerprint, "clips": subject.clips, "few": few}
 
 
 def _deaf(bench: Bench) -> set[str]:
@@ -395,9 +405,7 @@ def _deaf(bench: Bench) -> set[str]:
 
 def _keep(folder: Path, network: Any) -> None:
     """Leave the attacker's weights, and not the training state, which is four times as large."""
-    if isinstance(network, Backbone):
-        network.save(folder)
-    else:
+    if not isinstance(network, Backbone):  # half a gigabyte each
         checkpoint.save_module(folder / "weights.safetensors", network)
     (folder / "checkpoint.safetensors").unlink(missing_ok=True)
 

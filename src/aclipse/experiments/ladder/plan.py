@@ -13,41 +13,51 @@ CLOSED = ("emotion", "sentence", "sex", "sensitive")  # what has a chance level 
 
 def plan(bench: Bench) -> list[Job]:
     """Every job of an audit, each once."""
-    clean: list[Job] = [Clean(name) for name in bench.tasks if name not in ("emotion", "words")]
-    clean += [Clean(name, "recurrent") for name in bench.independents]
-    trained = tuple(job.name for job in clean)
-    jobs = clean + [job for subject in bench.subjects.values() for job in _climb(bench, subject, trained)]
+    own = [Clean(name) for name in bench.tasks if name not in ("emotion", "words")]
+    other = [Clean(name, "recurrent") for name in bench.independents]
+    ready = tuple(job.name for job in own)
+    jobs: list[Job] = [*own, *other]
+    for subject in bench.subjects.values():
+        jobs += _climb(bench, subject, ready)
+        first = () if subject.clean else ("identity/listen",)  # which tells who is deaf
+        jobs.append(Listen(subject.name, (_released(subject), *ready, *(job.name for job in other), *first)))
     if bench.level.shuffled:
-        first = ("identity/released", *trained)
         budget = bench.level.attacker_clips
-        jobs += [Retrain("identity", s, "shuffled", budget, after=first) for s in CLOSED if s in bench.tasks]
+        jobs += [
+            Retrain("identity", secret, "shuffled", budget, after=("identity/released", f"clean/compact-{secret}"))
+            for secret in CLOSED if secret in bench.tasks
+        ]  # fmt: skip
     return jobs
 
 
-def _climb(bench: Bench, subject: Subject, trained: tuple[str, ...]) -> Iterable[Job]:
-    released, ready = f"{subject.name}/released", (f"{subject.name}/released", *trained)
+def _climb(bench: Bench, subject: Subject, ready: tuple[str, ...]) -> Iterable[Job]:
     yield Release(subject.name)
-    yield Listen(subject.name, ready if subject.clean else (*ready, "identity/listen"))
-    purify = Purify(subject.name, ready)
     if "purifying" in subject.rungs or "purified" in subject.rungs:
-        yield purify
+        yield Purify(subject.name, (_released(subject), *ready))
     for secret in bench.tasks if subject.secrets is None else subject.secrets:
         if secret in bench.tasks:
-            yield from _attack(bench, subject, secret, ready)
+            yield from _attack(bench, subject, secret)
     if "inverting" in subject.rungs:
-        yield Invert(subject.name, subject.clips, (released, *trained))
+        yield Invert(subject.name, subject.clips, (_released(subject), *ready))
 
 
-def _attack(bench: Bench, subject: Subject, secret: str, ready: tuple[str, ...]) -> Iterable[Job]:
+def _attack(bench: Bench, subject: Subject, secret: str) -> Iterable[Job]:
     name, clips = subject.name, min(subject.clips, len(bench.speech["train"]))
+    after = (_released(subject), f"clean/compact-{secret}")
     if "purified" in subject.rungs:
-        yield Retrain(name, secret, "purified", clips, after=(*ready, Purify(name).name))
+        yield Retrain(name, secret, "purified", clips, after=(*after, Purify(name).name))
     if "scratch" in subject.rungs:
-        yield Retrain(name, secret, "scratch", clips, after=ready)
-    if "retrained" in subject.rungs:
-        for seed in range(bench.level.seeds if subject.judged else 1):
-            yield Retrain(name, secret, "retrained", clips, seed, after=ready)
-        if subject.judged:
-            for budget in bench.level.budgets:
-                if budget < clips:
-                    yield Retrain(name, secret, "retrained", budget, curve=True, after=ready)
+        yield Retrain(name, secret, "scratch", clips, after=after)
+    if "retrained" not in subject.rungs:
+        return
+    yield Retrain(name, secret, "retrained", clips, after=after)
+    if subject.judged:
+        for seed in range(1, bench.level.seeds):
+            yield Retrain(name, secret, "retrained", clips, seed, curve=True, after=after)
+        for budget in bench.level.budgets:
+            if budget < clips:
+                yield Retrain(name, secret, "retrained", budget, curve=True, after=after)
+
+
+def _released(subject: Subject) -> str:
+    return Release(subject.name).name
