@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pytest
 import soundfile
+from hypothesis import settings
 
 from aclipse.contracts import SAMPLE_RATE, Clip
 from aclipse.corpora import manifest
@@ -16,6 +17,9 @@ from aclipse.corpora.manifest import Manifest
 
 if TYPE_CHECKING:
     from aclipse.experiments.recipe import Recipe  # loads torch, which the tests of corpora do without
+
+settings.register_profile("unhurried", deadline=None)  # a busy machine is no failure
+settings.load_profile("unhurried")
 
 SPEAKERS = {"ann": "female", "bea": "female", "cat": "female", "dan": "male", "eli": "male", "fox": "male"}
 EMOTIONS = {"neutral": 1600, "happy": 2400, "sad": 3400, "angry": 5000}  # a whistle all along, in Hz
