@@ -46,14 +46,6 @@ def test_not_tried_or_failing_on_clean_speech_is_not_shown():
     assert only(toy(words("ignorant", 0.99, 0.50))).verdict is Verdict.HIDDEN
 
 
-def test_an_attacker_that_learned_nothing_from_clean_speech_is_not_shown():
-    rows = attacker_rows()
-    run = toy(words("scratch", 0.99), attackers=rows)
-    assert only(run).verdict is Verdict.HIDDEN
-    stuck = [replace(row, after=row.before) if row.subject == "identity" else row for row in rows]
-    assert only(toy(words("scratch", 0.99), attackers=stuck)).doubt == UNTAUGHT
-
-
 def test_learning_nothing_from_protected_speech_is_no_doubt_where_its_kind_does_well_on_clean_speech():
     stuck = [replace(row, after=row.before) for row in attacker_rows() if row.subject == "cascade"]
     assert only(toy(words("retrained", 0.99), attackers=stuck)).verdict is Verdict.HIDDEN
@@ -66,12 +58,10 @@ def test_learning_nothing_from_protected_speech_is_no_doubt_where_its_kind_does_
 @pytest.mark.parametrize(
     ("metric", "clean", "control", "leaky"),
     [
-        ("wer", 0.06, 0.78, False),  # ± 0.03: up to 81 % of words wrong
-        ("wer", 0.06, 0.76, True),
-        ("sentence_accuracy", 0.98, 0.20, False),  # 0.17 is a tenth of the lead over 0.08
-        ("sentence_accuracy", 0.98, 0.21, True),
-        ("eer", 0.10, 0.43, False),  # the upper end, 0.46, is a tenth of the lead
-        ("eer", 0.10, 0.42, True),
+        ("wer", 0.06, 0.10, False),  # there is no guessing words,
+        ("eer", 0.10, 0.12, False),  # and random features tell voices apart: neither has a control
+        ("sentence_accuracy", 0.98, 0.33, False),  # ± 0.03: 0.305 is a quarter of the lead over 0.08
+        ("sentence_accuracy", 0.98, 0.34, True),
     ],
 )
 def test_shuffled_labels_that_work_condemn_every_trained_listener(metric, clean, control, leaky):

@@ -8,7 +8,6 @@ from hypothesis import strategies as st
 from toy_run import score, toy
 
 from aclipse.report.comparison import best_attacker, comparison_table
-from aclipse.report.ladder import findings
 from aclipse.report.tables import best_of, score_table, subjects
 from aclipse.report.vocabulary import format_interval, format_value
 
@@ -35,8 +34,15 @@ def test_subjects_stand_side_by_side_for_the_listeners_that_matter():
 
 def test_a_listener_that_failed_its_check_is_no_best_attacker(scores):
     deaf = [replace(s, value=0.05) if (s.subject, s.knowledge) == ("cascade", "transferred") else s for s in scores]
-    assert best_attacker(findings(toy(deaf)), "words").score.knowledge == "retrained"
-    assert best_attacker([], "words") is None
+    assert best_attacker(toy(deaf), "cascade", "words").score.knowledge == "retrained"
+    assert best_attacker(toy(deaf), "nobody", "words") is None
+
+
+def test_the_best_attacker_is_one_that_every_subject_has_met(scores):
+    spared = [s for s in scores if s.subject != "low-pass" or s.knowledge in ("ignorant", "none")]
+    assert best_attacker(toy(scores), "low-pass", "words") is not None
+    assert best_attacker(toy(spared), "low-pass", "words") is None
+    assert best_attacker(toy(spared), "cascade", "words").score.knowledge == "retrained"
 
 
 def test_levels_are_columns_in_their_order(scores, chance):

@@ -263,9 +263,10 @@ class Retrain:
         validation = task.clips(heard["validation"])
         if self.clips < len(validation):  # their labels are spent too
             validation = validation.subset(spread(validation.clips, self.clips))
-        learned = shuffled(train, seed) if self.knowledge == "shuffled" else train
+        if self.knowledge == "shuffled":  # true labels that choose the epoch would be a lesson, too
+            train, validation = shuffled(train, seed), shuffled(validation, seed)
         network, before = self._start(bench, task, validation)
-        progress = train_recognizer(task, network, (tiled(learned), validation), self._loop(bench), folder, seed)
+        progress = train_recognizer(task, network, (tiled(train), validation), self._loop(bench), folder, seed)
         better = before is None or progress.best_score > before  # an attacker may also not retrain
         used = network if better else bench.networks[self.secret]
         _keep(folder, used)
