@@ -56,7 +56,8 @@ def more_helps(curve: Curve) -> str:
     (before, low), (after, high) = curve.means()[-2:]
     sign = 1 if metric_of(curve.metric).better < 0 or curve.secret == "emotion" else -1
     gain = sign * (high - low)
-    step = f"from {before:.0f} to {after:.0f} clips the attacker gains {gain * 100:.1f} points"
+    verb, size = ("gains", gain) if gain >= 0 else ("loses", -gain)
+    step = f"from {before:.0f} to {after:.0f} clips the attacker {verb} {size * 100:.1f} points"
     if _apart(curve, before, after) and gain > 0:
         return f"more budget still helps: {step}, and the intervals lie apart."
     if gain / math.log2(after / before) < FLAT:

@@ -64,7 +64,8 @@ def attackers(run: RunFolder) -> str:
             markup.prose,
         ),
     ]
-    lessons = [lesson for lesson in run.learning if lesson.subject == protector(run.scores)]
+    own = [lesson for lesson in run.learning if lesson.subject == protector(run.scores)]
+    lessons = [lesson for lesson in own if lesson.knowledge != "inverting"]  # which learns to undo, not to read
     if lessons:
         caption = (
             "Validation scores of the attackers while they learned from protected speech (the higher the better; for"

@@ -31,7 +31,7 @@ SUBJECTS = {
 _GUIDE = (
     "A row is one way to treat speech. UAR is the share of emotions read right: high is useful. WER is the share of"
     " words heard wrong: high is private; the best attacker is whichever listener got most words among those that"
-    " passed their own check."
+    " passed their own check and that every row has met."
 )
 
 
