@@ -254,9 +254,7 @@ def test_a_folder_that_holds_a_run_is_not_written_over(copied: Path, recipe: Rec
     assert content(copied) == before
 
 
-@pytest.mark.parametrize(
-    ("override", "what"), [("cascade.epochs=4", "recipe"), ("audit.draws=200", "recipe"), ("seed=1", "recipe and seed")]
-)
+@pytest.mark.parametrize(("override", "what"), [("cascade.epochs=4", "recipe"), ("seed=1", "recipe and seed")])
 def test_a_run_of_other_settings_is_not_resumed(
     copied: Path, recipe_toml: Path, corpus: Manifest, override: str, what: str
 ) -> None:
@@ -264,6 +262,13 @@ def test_a_run_of_other_settings_is_not_resumed(
     with pytest.raises(RunError, match=f"copy holds a run of another {what}. Give another --output"):
         train(read_recipe(recipe_toml, [override]), corpus, copied, resume=True)
     assert content(copied) == before
+
+
+def test_a_run_may_go_on_to_be_audited_otherwise(copied: Path, recipe_toml: Path, corpus: Manifest) -> None:
+    weights = Run(copied).facts["weights"]
+    train(read_recipe(recipe_toml, ["audit.draws=200"]), corpus, copied, resume=True)
+    assert Run(copied).facts["recipe"]["audit"]["draws"] == 200
+    assert Run(copied).facts["weights"] == weights
 
 
 def test_a_folder_that_holds_something_else_is_left_alone(recipe: Recipe, corpus: Manifest, tmp_path: Path) -> None:

@@ -162,7 +162,9 @@ def _open(run: Run, recipe: Recipe, manifest: Manifest, resume: bool) -> None:
         check_same(run, recipe, manifest)
         for left in folder.rglob(".*.part"):  # what a kill has left half-written
             shutil.rmtree(left) if left.is_dir() else left.unlink()
-        facts = run.facts
+        facts, asked = run.facts, _asked(recipe, manifest)
+        if facts["recipe"] != asked["recipe"]:  # how it will be audited, or tracked, is another matter now
+            run.note(recipe=asked["recipe"])
         if facts["environment"] != made_with:
             log.warning("resuming with %s what began with %s: weights may differ", made_with, facts["environment"])
         return
