@@ -60,7 +60,28 @@ def spec_augment(features: Tensor, time_width: int = 20, band_width: int = 10, m
     return features * keep
 
 
-class ClipClassifier(nn.Module):
+class LabelReader(nn.Module):
+    """What classifiers of whole recordings share: logits ``(batch, labels)`` from `forward`, and their ``labels``."""
+
+    labels: tuple[str, ...]
+
+    def loss(self, waves: Tensor, lengths: Tensor, targets: Sequence[str]) -> Tensor:
+        """Cross-entropy of each recording's label, in nats.
+
+        Raises CorpusError for a label the classifier does not know.
+        """
+        unknown = sorted(set(targets) - set(self.labels))
+        if unknown:
+            raise CorpusError(f"labels {unknown} are not among {list(self.labels)}. Leave those clips out.")
+        index = torch.tensor([self.labels.index(target) for target in targets], device=waves.device)
+        return F.cross_entropy(self(waves, lengths), index, reduction="none")
+
+    def read(self, waves: Tensor, lengths: Tensor) -> list[str]:
+        """The most likely label of each recording."""
+        return [self.labels[index] for index in self(waves, lengths).argmax(-1).tolist()]
+
+
+class ClipClassifier(LabelReader):
     """One label for a whole recording: an emotion, a known sentence, a sex.
 
     Log-mel, convolutions, then attentive mean and deviation over true frames, then a linear layer.
@@ -94,23 +115,25 @@ class ClipClassifier(nn.Module):
         deviation = ((weight * x.square()).sum(-1) - mean.square()).clamp(min=1e-5).sqrt()
         return self.head(torch.cat([mean, deviation], 1))
 
-    def loss(self, waves: Tensor, lengths: Tensor, targets: Sequence[str]) -> Tensor:
-        """Cross-entropy of each recording's label, in nats.
 
-        Raises CorpusError for a label the classifier does not know.
-        """
-        unknown = sorted(set(targets) - set(self.labels))
-        if unknown:
-            raise CorpusError(f"labels {unknown} are not among {list(self.labels)}. Leave those clips out.")
-        index = torch.tensor([self.labels.index(target) for target in targets], device=waves.device)
-        return F.cross_entropy(self(waves, lengths), index, reduction="none")
+class CharacterReader(nn.Module):
+    """What recognisers of characters share: CTC over log-probabilities and true frames from `forward`."""
+
+    def loss(self, waves: Tensor, lengths: Tensor, targets: Sequence[str]) -> Tensor:
+        """CTC loss of each transcript, summed over its characters, in nats; 0 where none fits the frames."""
+        log_probs, frames = self(waves, lengths)
+        characters, counts = text.encode(targets)
+        return F.ctc_loss(
+            log_probs.transpose(0, 1).float(), characters.to(waves.device), frames.cpu(), counts, text.BLANK, "none",
+            zero_infinity=True,
+        )  # fmt: skip
 
     def read(self, waves: Tensor, lengths: Tensor) -> list[str]:
-        """The most likely label of each recording."""
-        return [self.labels[index] for index in self(waves, lengths).argmax(-1).tolist()]
+        """The transcript of each recording, normalised."""
+        return text.greedy_decode(*self(waves, lengths))
 
 
-class CharacterRecognizer(nn.Module):
+class CharacterRecognizer(CharacterReader):
     """Characters by CTC (Graves et al. 2006): log-mel, two convolutions, dilated residual convolutions, a linear layer.
 
     One output frame every 30 ms, each seeing 0.5 s to either side; recognition is open-vocabulary, decoded greedily,
@@ -138,16 +161,3 @@ class CharacterRecognizer(nn.Module):
         for layer in self.residual:
             x = x + layer(x, frames)[0]
         return self.head(x.transpose(1, 2)).log_softmax(-1), frames
-
-    def loss(self, waves: Tensor, lengths: Tensor, targets: Sequence[str]) -> Tensor:
-        """CTC loss of each transcript, summed over its characters, in nats; 0 where none fits the frames."""
-        log_probs, frames = self(waves, lengths)
-        characters, counts = text.encode(targets)
-        return F.ctc_loss(
-            log_probs.transpose(0, 1).float(), characters.to(waves.device), frames.cpu(), counts, text.BLANK, "none",
-            zero_infinity=True,
-        )  # fmt: skip
-
-    def read(self, waves: Tensor, lengths: Tensor) -> list[str]:
-        """The transcript of each recording, normalised."""
-        return text.greedy_decode(*self(waves, lengths))

@@ -17,9 +17,8 @@ from torch.nn import functional as F
 
 from aclipse.audio.signal import mask_of, rms
 from aclipse.contracts import SAMPLE_RATE
-from aclipse.errors import CorpusError
 from aclipse.models import text
-from aclipse.models.compact import spec_augment
+from aclipse.models.compact import CharacterReader, LabelReader, spec_augment
 
 WINDOW = 320  # samples, 20 ms
 HOP = 160  # samples, 10 ms
@@ -127,7 +126,7 @@ class TwoWay(nn.Module):
         return x + torch.cat([self.ahead(entering)[0], back], -1)
 
 
-class RecurrentClassifier(nn.Module):
+class RecurrentClassifier(LabelReader):
     """One label for a whole recording, as `compact.ClipClassifier` gives it.
 
     Cochleagram, stacked frames, two-way LSTMs, then attentive mean and deviation over true steps beside the
@@ -165,23 +164,8 @@ class RecurrentClassifier(nn.Module):
         deviation = ((weight * x.square()).sum(1) - mean.square()).clamp(min=1e-5).sqrt()
         return self.head(torch.cat([mean, deviation], 1)) + self.tint(colour)
 
-    def loss(self, waves: Tensor, lengths: Tensor, targets: Sequence[str]) -> Tensor:
-        """Cross-entropy of each recording's label, in nats.
 
-        Raises CorpusError for a label the classifier does not know.
-        """
-        unknown = sorted(set(targets) - set(self.labels))
-        if unknown:
-            raise CorpusError(f"labels {unknown} are not among {list(self.labels)}. Leave those clips out.")
-        index = torch.tensor([self.labels.index(target) for target in targets], device=waves.device)
-        return F.cross_entropy(self(waves, lengths), index, reduction="none")
-
-    def read(self, waves: Tensor, lengths: Tensor) -> list[str]:
-        """The most likely label of each recording."""
-        return [self.labels[index] for index in self(waves, lengths).argmax(-1).tolist()]
-
-
-class RecurrentRecognizer(nn.Module):
+class RecurrentRecognizer(CharacterReader):
     """Characters by CTC (Graves et al. 2006), as `compact.CharacterRecognizer` reads them.
 
     Cochleagram, stacked frames, two-way LSTMs, a linear layer; each step of 40 ms gives two output frames of 20 ms,
@@ -209,16 +193,3 @@ class RecurrentRecognizer(nn.Module):
             x = layer(x, steps)
         symbols = self.head(x).unflatten(-1, (self.OUTPUTS, -1)).flatten(1, 2)
         return symbols.log_softmax(-1), steps * self.OUTPUTS
-
-    def loss(self, waves: Tensor, lengths: Tensor, targets: Sequence[str]) -> Tensor:
-        """CTC loss of each transcript, summed over its characters, in nats; 0 where none fits the frames."""
-        log_probs, frames = self(waves, lengths)
-        characters, counts = text.encode(targets)
-        return F.ctc_loss(
-            log_probs.transpose(0, 1).float(), characters.to(waves.device), frames.cpu(), counts, text.BLANK, "none",
-            zero_infinity=True,
-        )  # fmt: skip
-
-    def read(self, waves: Tensor, lengths: Tensor) -> list[str]:
-        """The transcript of each recording, normalised."""
-        return text.greedy_decode(*self(waves, lengths))
