@@ -27,7 +27,7 @@ from aclipse.seeds import derive
 from aclipse.training import checkpoint
 from aclipse.training.batches import Speech, read_all
 from aclipse.training.loop import Progress
-from aclipse.training.recognition import Task, new_recognizer, train_recognizer
+from aclipse.training.recognition import RecognizerLoop, Task, new_recognizer, train_recognizer
 
 DEAF_WER = 0.5  # a slow listener that errs more often on clean speech need not hear the rest
 FEWEST = 300  # samples of an epoch: who has fewer clips goes through them several times
@@ -70,8 +70,7 @@ class Clean:
         return f"clean/{self.family}-{self.secret}"
 
     def spec(self, bench: Bench) -> dict[str, Any]:
-        sensitive = list(bench.settings.sensitive) if self.secret == "sensitive" else []
-        return {"loop": self._loop(bench).model_dump(), "sensitive": sensitive}
+        return _lesson(bench, self.secret, self._loop(bench))
 
     def load(self, bench: Bench) -> Load:
         kind = "train" if self.family == "compact" else "train recurrent"
@@ -243,8 +242,7 @@ class Retrain:
 
     def spec(self, bench: Bench) -> dict[str, Any]:
         purifiers = bench.level.purifiers if self.knowledge == "purified" else ()
-        sensitive = list(bench.settings.sensitive) if self.secret == "sensitive" else []
-        asked = {"loop": self._loop(bench).model_dump(), "purifiers": list(purifiers), "sensitive": sensitive}
+        asked = {**_lesson(bench, self.secret, self._loop(bench)), "purifiers": list(purifiers)}
         return {**_subject(bench, self.subject), **asked}
 
     def load(self, bench: Bench) -> Load:
@@ -390,6 +388,11 @@ def _subject(bench: Bench, name: str) -> dict[str, Any]:
     subject = bench.subjects[name]
     few = bench.level.slow_clips if subject.costly else None
     return {"subject": subject.fingerprint, "clips": subject.clips, "few": few}
+
+
+def _lesson(bench: Bench, secret: str, loop: RecognizerLoop) -> dict[str, Any]:
+    """What is learned, and how."""
+    return {"loop": loop.model_dump(), "sensitive": list(bench.settings.sensitive) if secret == "sensitive" else []}
 
 
 def _deaf(bench: Bench) -> set[str]:
