@@ -4,7 +4,8 @@ A *protection* decides what leaves the device; a *recognizer* that attacks sees 
 evaluates says whether emotion is still readable in it.
 
 Shapes: a single recording is a float32 array ``(time,)`` in [-1, 1] at 16 kHz; a batch is a float32 tensor
-``(batch, time)``, zero-padded on the right, beside ``lengths`` ``(batch,)``, its true sample counts.
+``(batch, time)``, zero-padded on the right, beside ``lengths`` ``(batch,)``, its true sample counts. Features are
+``(frames, bands)`` and ``(batch, frames, bands)`` in the same way. A *signal* is either.
 """
 
 from __future__ import annotations
@@ -26,6 +27,8 @@ SAMPLE_RATE = 16_000  # Hz, of every waveform inside aclipse
 MIN_SAMPLES = 400  # 25 ms, one analysis window: below it no recogniser has anything to read
 
 Wave = npt.NDArray[np.float32]  # (time,), mono, 16 kHz, in [-1, 1]
+Features = npt.NDArray[np.float32]  # (frames, bands)
+Signal = Wave | Features  # what leaves a device for one recording, time first
 
 
 class Settings(BaseModel):
@@ -66,17 +69,18 @@ class Protection(Protocol):
     name: str
     releases: Release
 
-    def release(self, wave: Wave, seed: int = 0) -> Wave:
+    def release(self, wave: Wave, seed: int = 0) -> Signal:
         """Protect one recording; the same seed gives the same result and the input is untouched."""
 
-    def release_blocks(self, blocks: Iterable[Wave], seed: int = 0) -> Iterator[Wave]:
-        """Protect a recording that arrives in blocks, in bounded memory; the samples equal `release`'s."""
+    def release_blocks(self, blocks: Iterable[Wave], seed: int = 0) -> Iterator[Signal]:
+        """Protect a recording that arrives in blocks; what comes out, end to end, equals `release`'s."""
 
 
 class Reader(Protocol):
     """Reads one thing in speech: an emotion, a sentence, words, a voice.
 
-    A reading depends on one recording alone: never on its batch, its place in the batch or the padding.
+    A reading depends on one recording alone: never on its batch, its place in the batch or the padding. ``waves`` are
+    signals of the one kind that the reader has learned: sound, or features.
     """
 
     def read(self, waves: Tensor, lengths: Tensor) -> list[Any]:

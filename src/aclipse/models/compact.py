@@ -70,11 +70,14 @@ class LabelReader(nn.Module):
 
         Raises CorpusError for a label the classifier does not know.
         """
+        return F.cross_entropy(self(waves, lengths), self.indices(targets).to(waves.device), reduction="none")
+
+    def indices(self, targets: Sequence[str]) -> Tensor:
+        """The place of each target among the labels; raises CorpusError for one that is not there."""
         unknown = sorted(set(targets) - set(self.labels))
         if unknown:
             raise CorpusError(f"labels {unknown} are not among {list(self.labels)}. Leave those clips out.")
-        index = torch.tensor([self.labels.index(target) for target in targets], device=waves.device)
-        return F.cross_entropy(self(waves, lengths), index, reduction="none")
+        return torch.tensor([self.labels.index(target) for target in targets])
 
     def read(self, waves: Tensor, lengths: Tensor) -> list[str]:
         """The most likely label of each recording."""
