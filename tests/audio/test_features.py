@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from pydantic import ValidationError
 from torch import Tensor
 
 from aclipse.audio.features import Analysis, LogMel, frame_count, mel_filters
@@ -114,3 +117,15 @@ def test_gradients_are_finite(silent: bool) -> None:
     wave = (torch.zeros(1, 900) if silent else noise(900)[None]).requires_grad_()
     MEL(wave, torch.tensor([900]))[0].square().sum().backward()
     assert torch.isfinite(wave.grad).all()
+
+
+@pytest.mark.parametrize("settings", [{"width": 600}, {"fft": 513}, {"low": 8000.0}])
+def test_an_analysis_that_cannot_be_is_refused(settings: dict[str, float]) -> None:
+    with pytest.raises(ValidationError, match="Fourier transform of even size"):
+        Analysis(**settings)
+
+
+def test_an_unlevelled_spectrogram_keeps_the_level() -> None:
+    mel, wave, length = LogMel(40, Analysis(floor=1e-9), levelled=False), noise(8000)[None], torch.tensor([8000])
+    louder, softer = mel(10 * wave, length)[0], mel(wave, length)[0]
+    torch.testing.assert_close(louder - softer, torch.full_like(softer, 2 * math.log(10)), rtol=0, atol=1e-2)

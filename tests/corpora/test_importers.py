@@ -88,6 +88,6 @@ def test_files_with_other_names_are_passed_over_and_logged(miniature, caplog):
 
 def test_importing_a_corpus_loads_no_torch():
     modules = {target.partition(":")[0] for target in CORPORA.values()}
-    modules |= {f"aclipse.corpora.{name}" for name in ("manifest", "splits", "check")}
+    modules |= {f"aclipse.corpora.{name}" for name in ("manifest", "merge", "splits", "check")}
     code = f"import sys, {', '.join(sorted(modules))}; sys.exit('torch' in sys.modules or 'sklearn' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

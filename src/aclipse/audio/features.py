@@ -29,8 +29,8 @@ class Analysis(Settings):
 
     @model_validator(mode="after")
     def _window_fits(self) -> Analysis:
-        if self.width > self.fft or self.low >= self.high:
-            raise ValueError("the window must fit into the Fourier transform, and low lie below high")
+        if self.width > self.fft or self.fft % 2 or self.low >= self.high:
+            raise ValueError("the window must fit into a Fourier transform of even size, and low lie below high")
         return self
 
     def frames(self, samples: int) -> int:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from functools import cache
 from typing import Literal, NamedTuple
 
 import numpy as np
@@ -14,6 +15,7 @@ from aclipse.audio.features import Analysis, LogMel
 from aclipse.contracts import Features, Settings, Wave
 
 Array = npt.NDArray[np.float32]
+BLOCK = 6000  # frames that are worked on at once: 1 min, so that an hour needs no more memory than its features
 
 
 class FeatureSettings(Settings):
@@ -48,18 +50,42 @@ class Scale(NamedTuple):
         return (features * self.deviation + self.mean).astype(np.float32)
 
 
-def scale_of(features: Features) -> Scale:
-    """The scale of some frames, ``(frames, bands)``; a band that never changes keeps its unit."""
-    deviation = features.std(0, dtype=np.float64)
+def scale_of(*recordings: Features) -> Scale:
+    """The scale of all frames of some recordings, each ``(frames, bands)``; a band that never changes keeps its unit.
+
+    >>> mean, deviation = scale_of(np.float32([[1, 5]]), np.float32([[3, 5]]))
+    >>> mean.tolist(), deviation.tolist()
+    ([2.0, 5.0], [1.0, 1.0])
+    """
+    bands = recordings[0].shape[1]
+    total, squares = np.zeros(bands), np.zeros(bands)
+    for features in recordings:
+        for start in range(0, len(features), BLOCK):
+            block = features[start : start + BLOCK].astype(np.float64)
+            total, squares = total + block.sum(0), squares + np.square(block).sum(0)
+    frames = sum(map(len, recordings))
+    deviation = np.sqrt(np.maximum(squares / frames - np.square(total / frames), 0.0))
     wide = np.where(deviation > 1e-4, deviation, 1.0)
-    return Scale(features.mean(0, dtype=np.float64).astype(np.float32), wide.astype(np.float32))
+    return Scale((total / frames).astype(np.float32), wide.astype(np.float32))
 
 
 def log_mel(wave: Wave, settings: FeatureSettings) -> Features:
     """Log-mel of one recording, ``(time,) -> (frames, bands)``, neither normalised nor cut."""
-    network = LogMel(settings.bands, settings.analysis, levelled=False)
-    mel, _ = network(torch.from_numpy(np.ascontiguousarray(wave))[None], torch.tensor([len(wave)]))
-    return np.ascontiguousarray(mel[0].T.numpy())
+    a = settings.analysis
+    mel = np.empty((a.frames(len(wave)), settings.bands), np.float32)
+    margin = math.ceil(a.fft / a.hop)  # frames by which a block begins early, so that its edge reaches none it gives
+    for start in range(0, len(mel), BLOCK):
+        first = max(start - margin, 0)
+        piece = np.array(wave[first * a.hop : (start + BLOCK) * a.hop + a.fft], np.float32)
+        with torch.no_grad():
+            found, _ = _front_end(settings.bands, a)(torch.from_numpy(piece)[None], torch.tensor([len(piece)]))
+        mel[start : start + BLOCK] = found[0, :, start - first :][:, :BLOCK].T.numpy()
+    return mel
+
+
+@cache
+def _front_end(bands: int, analysis: Analysis) -> LogMel:
+    return LogMel(bands, analysis, levelled=False)
 
 
 def cut(features: Features, segment: int, hop: int) -> Features:

@@ -53,7 +53,9 @@ def _window_sum(x: Tensor, half: int) -> Tensor:
 
 
 def pad_stack(waves: list[Tensor]) -> tuple[Tensor, Tensor]:
-    """Stack recordings of different length into a zero-padded batch and its true lengths.
+    """Stack signals of different length, time first, into a zero-padded batch and its true lengths.
+
+    Recordings ``(time,)`` become ``(batch, time)``, features ``(frames, bands)`` ``(batch, frames, bands)``.
 
     >>> batch, lengths = pad_stack([torch.ones(2), torch.ones(4)])
     >>> batch.shape, lengths.tolist()

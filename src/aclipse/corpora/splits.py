@@ -1,4 +1,4 @@
-"""Who is trained on, who chooses the checkpoint and who is judged: three parts that never share a clip."""
+"""Who is trained on, who chooses the checkpoint and who is judged: parts that never share a clip."""
 
 from __future__ import annotations
 
@@ -7,15 +7,17 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal, cast, get_args
+from typing import Literal, get_args
 
 from aclipse.contracts import Clip
 from aclipse.corpora.table import read_rows, write_rows
 from aclipse.errors import CorpusError
 
-Part = Literal["train", "validation", "test"]
 Kind = Literal["speaker-kfold", "leave-one-session-out", "utterance-kfold"]
-PARTS, KINDS = get_args(Part), get_args(Kind)
+KINDS = get_args(Kind)
+PARTS = ("train", "validation", "test")
+ROTATED = ("primary", "primary-validation", "adversary", "adversary-validation", "test")
+DEALT = ("test", "primary", "adversary", "primary", "adversary")  # in turn, as then every sex is shared out alike
 
 
 @dataclass(frozen=True)
@@ -23,7 +25,7 @@ class Split:
     """One fold: which part each clip is in, under a name that says how it was made."""
 
     name: str
-    parts: Mapping[str, Part]  # by clip id
+    parts: Mapping[str, str]  # by clip id: one of PARTS, or one of ROTATED
     speaker_independent: bool  # no speaker is in two parts
 
     @property
@@ -36,11 +38,11 @@ class Split:
         text = "\n".join(f"{clip}:{part}" for clip, part in sorted(self.parts.items()))
         return hashlib.sha256(text.encode()).hexdigest()[:12]
 
-    def ids(self, part: Part) -> tuple[str, ...]:
+    def ids(self, part: str) -> tuple[str, ...]:
         """Return the ids of a part's clips, sorted."""
         return tuple(sorted(clip for clip, its_part in self.parts.items() if its_part == part))
 
-    def of(self, clips: Sequence[Clip], part: Part) -> list[Clip]:
+    def of(self, clips: Sequence[Clip], part: str) -> list[Clip]:
         """Keep the clips that are in a part, in their order."""
         return [clip for clip in clips if self.parts.get(clip.id) == part]
 
@@ -64,8 +66,7 @@ def split(
     """
     if kind not in KINDS:
         raise CorpusError(f"There is no split {kind!r}. Choose from: {', '.join(KINDS)}.")
-    if not 0 < validation < 1:
-        raise CorpusError(f"A validation share of {validation} would empty a part. Give one between 0 and 1, as 0.125.")
+    _require_share(validation)
     units = _units(clips, kind)
     order = _shuffle(clips, units, kind, seed)
     if kind == "leave-one-session-out":
@@ -76,11 +77,42 @@ def split(
         tested = {clip for clip, unit in units.items() if unit in chosen}
     kept = {unit for clip, unit in units.items() if clip not in tested}
     watched = _evenly([unit for unit in order if unit in kept], validation, label)
-    rest: dict[str, Part] = {clip: "validation" if unit in watched else "train" for clip, unit in units.items()}
+    rest = {clip: "validation" if unit in watched else "train" for clip, unit in units.items()}
     parts = rest | dict.fromkeys(tested, "test")
-    _require_emotions(clips, parts, label, emotions)
+    _require_emotions(clips, parts, PARTS, label, emotions)
     independent = _is_speaker_independent(clips, parts)
     return Split(f"{label} (seed {seed}{'' if independent else ', speaker-dependent'})", parts, independent)
+
+
+def rotation(
+    clips: Sequence[Clip],
+    fold: int,
+    seed: int = 0,
+    emotions: Sequence[str] | None = None,
+    validation: float = 0.2,
+) -> Split:
+    """Make one of the five rotations of "Cloak with adversarial training", section 2.4; its parts are `ROTATED`.
+
+    Of each corpus (the column corpus, if there is one) and sex, two fifths of the speakers are primary, two fifths
+    adversary, one fifth test; over the five, every speaker is primary twice, adversary twice and tested once.
+    `validation` is the share of the primary's and of the adversary's speakers, but at least one of each sex that has
+    two: voices of one sex cannot tell a reader of sex from one that always gives the same answer.
+    Raises CorpusError for a rotation or share that does not exist, a clip without speaker, a speaker in two corpora,
+    a corpus of fewer than five speakers or a part that lacks one of ``emotions`` (all that occur, if not given).
+    """
+    if not 0 <= fold < len(DEALT):
+        raise CorpusError(f"There is no rotation {fold}. The {len(DEALT)} rotations are counted from 0.")
+    _require_share(validation)
+    label = f"rotation/{fold} of {len(DEALT)}"
+    speakers = _speakers(clips, "a rotation", "leave that clip out")
+    dealt = _rotate(clips, speakers, fold, seed, label)
+    sexes = {clip.speaker: clip.sex for clip in sorted(clips, key=lambda clip: clip.id)}
+    for part in ("primary", "adversary"):
+        watched = _mixed([speaker for speaker in dealt if dealt[speaker] == part], sexes, validation, label)
+        dealt |= dict.fromkeys(watched, f"{part}-validation")
+    parts = {clip: dealt[speaker] for clip, speaker in speakers.items()}
+    _require_emotions(clips, parts, ROTATED, label, emotions)
+    return Split(f"{label} (seed {seed})", parts, _is_speaker_independent(clips, parts))
 
 
 def write(split: Split, path: Path | str) -> None:
@@ -96,16 +128,19 @@ def read(path: Path | str) -> Split:
     Raises CorpusError, naming file and line, for an unknown part, a repeated id or a file without rows.
     """
     path = Path(path)
-    parts: dict[str, Part] = {}
+    parts: dict[str, str] = {}
     row: dict[str, str] = {}
+    kinds: list[tuple[str, ...]] = [PARTS, ROTATED]
     for line, row in read_rows(path, required=("id", "part")):
-        if row["part"] not in PARTS:
+        kinds = [kind for kind in kinds if row["part"] in kind]  # not those of a split beside those of a rotation
+        if not kinds:
             raise CorpusError(
-                f"{path}, line {line}: part {row['part']!r} is not known. Use one of: {', '.join(PARTS)}."
+                f"{path}, line {line}: part {row['part']!r} is not known. Use one of: {', '.join(PARTS)}; "
+                f"or in all lines one of: {', '.join(ROTATED)}."
             )
         if row["id"] in parts:
             raise CorpusError(f"{path}, line {line}: the id {row['id']!r} has a part already. Remove one of its rows.")
-        parts[row["id"]] = cast(Part, row["part"])
+        parts[row["id"]] = row["part"]
     if not parts:
         raise CorpusError(f"{path}: holds no clips. Make it anew from the manifest.")
     return Split(row.get("split") or path.stem, parts, row.get("speaker_independent") == "yes")
@@ -115,9 +150,13 @@ def _units(clips: Sequence[Clip], kind: Kind) -> dict[str, str]:
     """Name what each clip is dealt out with: its speaker, or itself alone."""
     if kind == "utterance-kfold":
         return {clip.id: clip.id for clip in clips}
+    return _speakers(clips, kind, "use utterance-kfold")
+
+
+def _speakers(clips: Sequence[Clip], kind: str, instead: str) -> dict[str, str]:
     for clip in clips:
         if not clip.speaker:
-            raise CorpusError(f"Clip {clip.id!r} has no speaker, which {kind} needs. Add it, or use utterance-kfold.")
+            raise CorpusError(f"Clip {clip.id!r} has no speaker, which {kind} needs. Add it, or {instead}.")
     return {clip.id: clip.speaker for clip in clips}
 
 
@@ -141,6 +180,36 @@ def _deal(order: Sequence[str], folds: int, fold: int, kind: Kind) -> set[str]:
             "Use fewer folds, add speakers, or split by utterance-kfold."
         )
     return set(order[fold::folds])
+
+
+def _rotate(clips: Sequence[Clip], speakers: Mapping[str, str], fold: int, seed: int, label: str) -> dict[str, str]:
+    """Deal out each corpus's speakers, ``speaker -> part``: primary, adversary or test."""
+    corpora: dict[str, list[Clip]] = defaultdict(list)
+    for clip in clips:
+        corpora[clip.extra.get("corpus", "")].append(clip)
+    dealt: dict[str, str] = {}
+    for corpus in sorted(corpora) or [""]:
+        order = _shuffle(corpora[corpus], speakers, "speaker-kfold", seed)
+        named = f"corpus {corpus!r}" if corpus else "the corpus"
+        if len(order) < len(DEALT):
+            raise CorpusError(
+                f"{label}: {named} has {len(order)} speakers and needs {len(DEALT)}. Add some, or leave it out."
+            )
+        if both := sorted(dealt.keys() & set(order)):
+            raise CorpusError(
+                f"{label}: speaker {both[0]!r} is in {named} and in another. Give each speaker a name of their own."
+            )
+        dealt |= {speaker: DEALT[(place + fold) % len(DEALT)] for place, speaker in enumerate(order)}
+    return dealt
+
+
+def _mixed(speakers: list[str], sexes: Mapping[str, str], share: float, label: str) -> set[str]:
+    """Choose a share of each sex, evenly spaced over the corpora; who is alone of a sex is left to be learned from."""
+    groups: dict[str, list[str]] = defaultdict(list)
+    for speaker in speakers:
+        groups[sexes[speaker]].append(speaker)
+    able = [group for group in groups.values() if len(group) > 1] or [speakers]
+    return set().union(*(_evenly(group, share, label) for group in able))
 
 
 def _session(clips: Sequence[Clip], fold: int) -> tuple[str, set[str]]:
@@ -170,20 +239,25 @@ def _evenly(units: Sequence[str], share: float, label: str) -> set[str]:
     return {units[int((n + 0.5) * len(units) / count)] for n in range(count)}
 
 
+def _require_share(validation: float) -> None:
+    if not 0 < validation < 1:
+        raise CorpusError(f"A validation share of {validation} would empty a part. Give one between 0 and 1, as 0.125.")
+
+
 def _require_emotions(
-    clips: Sequence[Clip], parts: Mapping[str, Part], label: str, emotions: Sequence[str] | None
+    clips: Sequence[Clip], parts: Mapping[str, str], names: Sequence[str], label: str, emotions: Sequence[str] | None
 ) -> None:
     found = {(parts[clip.id], clip.emotion) for clip in clips}
     for emotion in sorted({clip.emotion for clip in clips} - {""} if emotions is None else emotions):
-        for part in PARTS:
+        for part in names:
             if (part, emotion) not in found:
                 raise CorpusError(
-                    f"{label}: no {part} clip is {emotion}. Use another seed, fewer folds, a larger validation share, "
-                    "or leave that emotion out (corpus.emotions of the recipe)."
+                    f"{label}: no {part} clip is {emotion}. Use another seed, fewer folds (not of a rotation), "
+                    "a larger validation share, or leave that emotion out (corpus.emotions of the recipe)."
                 )
 
 
-def _is_speaker_independent(clips: Sequence[Clip], parts: Mapping[str, Part]) -> bool:
+def _is_speaker_independent(clips: Sequence[Clip], parts: Mapping[str, str]) -> bool:
     heard = {(clip.speaker, parts[clip.id]) for clip in clips}
     speakers = [speaker for speaker, _ in heard]
     return "" not in speakers and len(speakers) == len(set(speakers))

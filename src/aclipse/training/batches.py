@@ -1,4 +1,4 @@
-"""Recordings in memory and the batches made of them."""
+"""Recordings, or their features, in memory and the batches made of them."""
 
 from __future__ import annotations
 
@@ -12,15 +12,20 @@ from torch import Tensor
 
 from aclipse.audio import files
 from aclipse.audio.signal import pad_stack
-from aclipse.contracts import SAMPLE_RATE, Clip, Reader, Wave
+from aclipse.contracts import SAMPLE_RATE, Clip, Reader, Signal, Wave
 from aclipse.training import processes
 
-MOST_SAMPLES = 160 * SAMPLE_RATE  # of a batch that is read: 16 clips of 10 s; a long one fills an accelerator
+# Numbers in a batch that is read: 16 clips of 10 s, for a long one fills an accelerator. As features, 100 segments of
+# 200 frames and 128 bands are as many; at the paper's hops they hold 150 s and more.
+MOST_NUMBERS = 160 * SAMPLE_RATE
 
 
 @dataclass(frozen=True)
 class Batch:
-    """Recordings of different length, zero-padded: waves ``(batch, time)``, true lengths ``(batch,)``, clips."""
+    """Signals of different length, zero-padded: waves, true lengths ``(batch,)``, clips.
+
+    Waves are ``(batch, time)``, lengths in samples; or, of features, ``(batch, frames, bands)``, lengths in frames.
+    """
 
     waves: Tensor
     lengths: Tensor
@@ -28,17 +33,20 @@ class Batch:
 
 
 class Speech:
-    """Clips and their recordings; each file is read once, when first needed."""
+    """Clips and their signals: recordings ``(time,)``, each file read once, when first needed; or features given.
 
-    def __init__(self, clips: Sequence[Clip], waves: Sequence[Wave] | None = None) -> None:
+    Features are ``(frames, bands)``, of every clip with as many bands.
+    """
+
+    def __init__(self, clips: Sequence[Clip], waves: Sequence[Signal] | None = None) -> None:
         self.clips = list(clips)
-        self._waves: list[Wave | None] = list(waves) if waves is not None else [None] * len(self.clips)
+        self._waves: list[Signal | None] = list(waves) if waves is not None else [None] * len(self.clips)
 
     def __len__(self) -> int:
         return len(self.clips)
 
-    def wave(self, index: int) -> Wave:
-        """The recording of one clip, float32 mono at 16 kHz."""
+    def wave(self, index: int) -> Signal:
+        """The signal of one clip: float32 mono at 16 kHz, or features."""
         wave = self._waves[index]
         if wave is None:
             wave = self._waves[index] = files.read(self.clips[index].path)
@@ -48,12 +56,12 @@ class Speech:
         """Some of the clips, sharing what has been read."""
         return Speech([self.clips[i] for i in indices], [self.wave(i) for i in indices])
 
-    def released(self, release: Callable[[Wave, Clip], Wave]) -> Speech:
+    def released(self, release: Callable[[Wave, Clip], Signal]) -> Speech:
         """The same clips after a protection."""
         return Speech(self.clips, [release(self.wave(i), clip) for i, clip in enumerate(self.clips)])
 
     def batch(self, indices: Sequence[int]) -> Batch:
-        """Pad some recordings into one batch, on this process's device."""
+        """Pad some signals into one batch, on this process's device."""
         waves, lengths = pad_stack([torch.from_numpy(self.wave(i)) for i in indices])
         place = processes.device()
         return Batch(waves.to(place), lengths.to(place), [self.clips[i] for i in indices])
@@ -62,7 +70,7 @@ class Speech:
         """Indices of batches of similar length, every clip once; fewer than ``size`` where clips are long."""
         batch: list[int] = []
         for index in sorted(range(len(self)), key=lambda i: len(self.wave(i))):
-            if batch and (len(batch) == size or (len(batch) + 1) * len(self.wave(index)) > MOST_SAMPLES):
+            if batch and (len(batch) == size or (len(batch) + 1) * self.wave(index).size > MOST_NUMBERS):
                 yield batch
                 batch = []
             batch.append(index)

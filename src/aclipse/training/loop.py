@@ -6,7 +6,7 @@ import logging
 import math
 import time
 import warnings
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -58,6 +58,7 @@ class Job:
     objective: Callable[[Batch], tuple[Tensor, dict[str, Tensor]]]  # loss to minimise, terms to log
     validate: Callable[[], Row]
     score: Callable[[Row], float]
+    factors: Mapping[str, float] = field(default_factory=dict)  # child of the network → its share of the learning rate
 
 
 @dataclass
@@ -81,8 +82,7 @@ def fit(job: Job, settings: LoopSettings, folder: Path, seed: int = 0) -> Progre
     """
     job.network.to(processes.device())  # joins the processes, before accelerate would in its own way
     accelerator = _accelerator(settings, folder)
-    parameters = [p for p in job.network.parameters() if p.requires_grad]
-    optimizer = accelerator.prepare_optimizer(torch.optim.Adam(parameters, lr=settings.learning_rate))
+    optimizer = accelerator.prepare_optimizer(torch.optim.Adam(_groups(job), lr=settings.learning_rate))
     progress = _resume(folder / "checkpoint.safetensors", job.network, optimizer, accelerator.scaler)
     while len(progress.history) < settings.epochs and not _is_stuck(progress, settings.patience):
         epoch, started = len(progress.history), time.perf_counter()
@@ -108,6 +108,16 @@ def fit(job: Job, settings: LoopSettings, folder: Path, seed: int = 0) -> Progre
     job.network.load_state_dict(progress.best)
     job.network.eval()
     return progress
+
+
+def _groups(job: Job) -> list[dict[str, Any]]:
+    """Parameters that learn, those of each child with a rate of its own apart."""
+    found: dict[str, list[nn.Parameter]] = {}
+    for name, parameter in job.network.named_parameters():
+        if parameter.requires_grad:
+            child = name.partition(".")[0]
+            found.setdefault(child if child in job.factors else "", []).append(parameter)
+    return [{"params": part, "factor": job.factors.get(name, 1.0)} for name, part in found.items()]
 
 
 def _accelerator(settings: LoopSettings, folder: Path) -> Accelerator:
@@ -157,7 +167,7 @@ def _one_epoch(job: Job, accelerator: Accelerator, optimizer: Any, settings: Loo
     for start in range(0, len(batches), settings.accumulate):
         group = batches[start : start + settings.accumulate]
         for slots in optimizer.param_groups:
-            slots["lr"] = settings.learning_rate * _rate(settings, epoch + start / len(batches))
+            slots["lr"] = slots["factor"] * settings.learning_rate * _rate(settings, epoch + start / len(batches))
         optimizer.zero_grad()
         for indices in group:
             for name, value in _backward(job, accelerator, speech, indices, 1 / len(group)).items():

@@ -1,0 +1,139 @@
+"""φ(x) = x + r: noise on segments of features whose place and size are learned, and the suppression of elements."""
+
+from __future__ import annotations
+
+import math
+from typing import Any, Literal
+
+import torch
+from pydantic import Field, model_validator
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from aclipse.contracts import Settings
+
+
+class NoiseSettings(Settings):
+    """The shape of φ; the numbers of the paper are in brackets."""
+
+    form: Literal["universal", "adaptive"] = "universal"  # one σ for all segments [so], or one that depends on them
+    segment: int = Field(200, ge=8)  # frames
+    bands: int = Field(128, ge=8)
+    start: float = -2.0  # ρ before training: σ is 0.02 of its range [-10: 2e-9 of it]
+    least: float = Field(0.01, ge=0)  # σ is between these [0 and 1]
+    most: float = Field(1.0, gt=0)
+
+    @model_validator(mode="after")
+    def _is_a_range(self) -> NoiseSettings:
+        if self.least >= self.most:
+            raise ValueError(f"least = {self.least} must be smaller than most = {self.most}")
+        return self
+
+
+class Noise(nn.Module):
+    """φ on segments (Cloak with adversarial training, eqs 1 and 6), ``(count, segment, bands)`` in and out.
+
+    Before suppression φ(x) = x + μ + σ ∘ e, after it φ(x) = (x + σ ∘ e) ∘ m + μ_s, with e ~ N(0, 1) drawn for every
+    element of every segment. As in float32 (1 + tanh ρ) / 2 is exactly 0 at ρ = -10, σ is computed as the equal
+    sigmoid(2 ρ).
+
+    >>> noise = Noise(NoiseSettings(segment=8, bands=8, least=0.0, start=-10.0))
+    >>> f"{noise.sigma(torch.zeros(1, 8, 8)).max():.3g}"
+    '2.06e-09'
+    """
+
+    keep: Tensor
+    share: Tensor
+
+    def __init__(self, settings: NoiseSettings) -> None:
+        super().__init__()
+        shape = settings.segment, settings.bands
+        self.settings = settings
+        self.rho = nn.Parameter(torch.full(shape, settings.start))
+        self.mu = nn.Parameter(torch.zeros(shape))  # μ, and μ_s once elements are suppressed
+        self.register_buffer("keep", torch.ones(shape))  # m
+        self.register_buffer("share", torch.zeros(()))  # of the elements that are suppressed
+        self.network: _Steering | None = _Steering() if settings.form == "adaptive" else None
+
+    def forward(self, x: Tensor, draw: Tensor | None = None) -> Tensor:
+        """Features as they leave the device; ``draw`` is e, drawn anew if not given."""
+        sigma = self.sigma(x)
+        noisy = x + sigma * (torch.randn_like(x) if draw is None else draw)
+        return noisy * self.mask(sigma) + self.mu
+
+    def sigma(self, x: Tensor) -> Tensor:
+        """The deviation of each element's noise, ``(1, segment, bands)``, or ``(count, …)`` if it depends on x."""
+        low, high = self.settings.least, self.settings.most
+        return low + (high - low) * torch.sigmoid(2 * self._rho(x))
+
+    def sparsity(self, x: Tensor) -> Tensor:
+        """-log mean σ² (eq. 4), finite at every ρ: σ² is summed in the logarithmic domain.
+
+        >>> Noise(NoiseSettings(segment=8, bands=8, least=0.0, start=-100.0)).sparsity(torch.zeros(1, 8, 8)).item()
+        400.0
+        """
+        low, high = self.settings.least, self.settings.most
+        log_sigma = math.log(high - low) + F.logsigmoid(2 * self._rho(x))
+        if low:
+            log_sigma = torch.logaddexp(log_sigma, torch.full_like(log_sigma, math.log(low)))
+        return math.log(log_sigma.numel()) - torch.logsumexp(2 * log_sigma.flatten(), 0)
+
+    def mask(self, sigma: Tensor) -> Tensor:
+        """m: 1 where an element is kept; universal, or for each segment by its own σ."""
+        return self.keep if self.network is None else _kept(sigma, float(self.share))
+
+    @torch.no_grad()
+    def suppress(self, percent: float) -> None:
+        """Suppress that share of the elements, those with the greatest σ, exactly to one element; μ becomes μ_s.
+
+        The paper's threshold T is thus the (100 - SR)th percentile of σ; see docs/cloak.md. Nothing changes at 0.
+        """
+        self.share.fill_(percent / 100)
+        if self.network is None:
+            self.keep.copy_(_kept(self.sigma(self.keep[None]), percent / 100)[0])
+        self.rho.requires_grad_(False)
+        for parameter in () if self.network is None else self.network.parameters():
+            parameter.requires_grad_(False)
+
+    def _rho(self, x: Tensor) -> Tensor:
+        return self.rho[None] if self.network is None else self.rho + self.network(x)
+
+
+class _Steering(nn.Module):
+    """What a segment adds to ρ, ``(count, segment, bands)`` in and out; nothing before it has learned."""
+
+    def __init__(self, width: int = 8) -> None:
+        super().__init__()
+        self.layers = nn.Sequential(
+            nn.Conv2d(1, width, 5, 2, 2), nn.ReLU(), nn.Conv2d(width, width, 5, 2, 2), nn.ReLU(),
+            nn.Conv2d(width, 1, 3, padding=1),
+        )  # fmt: skip
+        for parameter in self.layers[-1].parameters():
+            nn.init.zeros_(parameter)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return F.interpolate(self.layers(x[:, None]), x.shape[1:], mode="bilinear", align_corners=False)[:, 0]
+
+
+def _kept(sigma: Tensor, share: float) -> Tensor:
+    """0 at the share of each segment's elements with the greatest σ, else 1."""
+    flat = sigma.flatten(1)
+    noisiest = torch.argsort(flat, dim=1, descending=True, stable=True)[:, : round(share * flat.shape[1])]
+    return torch.ones_like(flat).scatter(1, noisiest, 0.0).reshape(sigma.shape)
+
+
+class _Reversal(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx: Any, x: Tensor, alpha: float) -> Tensor:
+        ctx.alpha = alpha
+        return x.view_as(x)
+
+    @staticmethod
+    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, None]:
+        return -ctx.alpha * grad, None
+
+
+def reverse(x: Tensor, alpha: float) -> Tensor:
+    """Gradient reversal (Ganin & Lempitsky 2015): the identity forward, the gradient times -α backward."""
+    reversed_: Tensor = _Reversal.apply(x, alpha)
+    return reversed_

@@ -1,0 +1,60 @@
+"""Cloak as sound: what its features tell those who can only listen, and what the way through features alone costs."""
+
+from __future__ import annotations
+
+from aclipse.audio.segments import FeatureSettings, Scale, join, log_mel, scale_of
+from aclipse.audio.vocoder import mel_to_wave
+from aclipse.contracts import Features, Wave
+from aclipse.protections.baselines.base import Baseline
+from aclipse.protections.cloak.method import Cloak
+
+
+def sound_of(pieces: Features, settings: FeatureSettings, scale: Scale, samples: int, seed: int = 0) -> Wave:
+    """A recording of so many samples from the segments that were released of it, ``(count · segment, bands)``.
+
+    >>> import numpy as np
+    >>> released = np.zeros((200, 128), np.float32)
+    >>> sound_of(released, FeatureSettings(), scale_of(released), samples=16000).shape
+    (16000,)
+    """
+    joined = join(pieces, settings.segment, settings.test_hop)  # the mean of two draws of noise where segments overlap
+    mel = scale.undo(joined[: settings.analysis.frames(samples)])  # what is past the end was padding
+    return mel_to_wave(mel, settings, samples, seed)
+
+
+class CloakSound(Baseline):
+    """The features that `Cloak` releases, made to sound, so that words and voices in them can be listened for.
+
+    Listeners are given more than the features: the recording's scale, which does not leave the device with them, and so
+    its level and long-term spectrum. The same seed draws the noise that `Cloak` draws, on the same features.
+    """
+
+    name = "cloak-sound"
+
+    def __init__(self, cloak: Cloak) -> None:
+        self.cloak = cloak
+
+    def release(self, wave: Wave, seed: int = 0, scale: Scale | None = None) -> Wave:
+        """Protect one recording, ``(time,) -> (time,)``; normalised by its own scale where none is given."""
+        if not len(wave):
+            return wave.copy()
+        settings = self.cloak.features
+        known = scale_of(log_mel(wave, settings)) if scale is None else scale
+        return sound_of(self.cloak.release(wave, seed, scale=known), settings, known, len(wave), seed)
+
+
+class Vocoded(Baseline):
+    """To features and back to sound without any noise: whatever it hides, no noise has hidden.
+
+    >>> import numpy as np
+    >>> Vocoded().release(np.zeros(100, np.float32)).shape
+    (100,)
+    """
+
+    name = "vocoded"
+
+    def __init__(self, settings: FeatureSettings | None = None) -> None:
+        self.settings = settings or FeatureSettings()
+
+    def release(self, wave: Wave, seed: int = 0) -> Wave:
+        return mel_to_wave(log_mel(wave, self.settings), self.settings, len(wave), seed)
