@@ -7,16 +7,21 @@ import logging
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path, PurePosixPath
+from typing import Any
 
 from aclipse.audio import files
-from aclipse.contracts import SAMPLE_RATE, Protection, Wave
+from aclipse.contracts import SAMPLE_RATE, Protection, Release, Wave
 from aclipse.corpora import manifest
 from aclipse.corpora.layout import AUDIO_SUFFIXES, find_audio
+from aclipse.deploy.features import maker_of, write_features
 from aclipse.errors import AclipseError, AudioError, CorpusError
 from aclipse.seeds import derive
 
 logger = logging.getLogger(__name__)
+
+SUFFIXES = {Release.WAVEFORM: ".wav", Release.FEATURES: ".safetensors"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,10 +30,11 @@ class Job:
 
     source: Path
     name: str  # where the output goes: its path inside the output folder, without suffix, with / between folders
+    speaker: str = ""  # where a manifest names one
 
-    def target(self, output: Path) -> Path:
+    def target(self, output: Path, suffix: str = ".wav") -> Path:
         """The file this job writes."""
-        return output / f"{self.name}.wav"
+        return output / f"{self.name}{suffix}"
 
 
 @dataclass(slots=True)
@@ -55,9 +61,12 @@ def protect(
     """Protect files, folders and manifests into a folder of mono 16-bit .wav files; see `plan` for their names.
 
     Output is at 16 kHz and aligned to the input to the sample; with ``keep_rate`` it has the input's rate and exact
-    frame count instead (and, having passed through 16 kHz, nothing above 8 kHz). What the same protection has made of
-    the same recording is skipped unless ``overwrite``, so a job that was cut short goes on: every output carries in its
-    comment what made it. A recording that fails, or whose place something else has, is listed and the others go on.
+    frame count instead (and, having passed through 16 kHz, nothing above 8 kHz). A protection that releases features
+    writes .safetensors files (`aclipse.deploy.features`). Where it normalises speakers, a manifest's speakers are each
+    normalised over their recordings there, and a recording of nobody known over itself.
+    What the same protection has made of the same recording is skipped unless ``overwrite``, so a job that was cut short
+    goes on: every output says what made it. A recording that fails, or whose place something else has, is listed and
+    the others go on.
     Each recording's seed derives from ``seed`` and its name: one noise over many files could be averaged out.
     ``on_file(source, number, total)`` is called after each. Raises as `plan` does, before anything is written.
     """
@@ -66,13 +75,14 @@ def protect(
     output = Path(output)
     jobs = plan([Path(given) for given in inputs], output)
     maker = _signature(protection, seed, keep_rate)
+    device, suffix = _devices(protection, jobs), SUFFIXES[protection.releases]
     for number, job in enumerate(jobs, start=1):
-        target = job.target(output)
+        target = job.target(output, suffix)
         try:
             if not overwrite and _is_done(job, target, maker):
                 report.skipped.append(target)
             else:
-                report.audio_seconds += _protect_file(job, target, protection, seed, keep_rate, maker)
+                report.audio_seconds += _protect_file(job, target, device(job), seed, keep_rate, maker)
                 report.done.append(target)
         except Exception as error:  # whatever one recording provokes must not end a night's work
             logger.debug("%s failed", job.source, exc_info=True)
@@ -82,6 +92,17 @@ def protect(
             on_file(job.source, number, len(jobs))
     report.wall_seconds = time.perf_counter() - started
     return report
+
+
+def _devices(protection: Any, jobs: Sequence[Job]) -> Callable[[Job], Any]:
+    """The protection as it is on the device of a job's speaker."""
+    enrol = getattr(protection, "enrolled", None)
+
+    @cache
+    def of(speaker: str) -> Any:
+        return enrol(files.read(job.source) for job in jobs if job.speaker == speaker) if enrol else protection
+
+    return lambda job: of(job.speaker) if job.speaker else protection
 
 
 def _signature(protection: Protection, seed: int, keep_rate: bool) -> str:
@@ -96,12 +117,16 @@ def _is_done(job: Job, target: Path, maker: str) -> bool:
     """
     if not target.exists():
         return False
-    if files.comment(target) != maker:
+    if _comment(target) != maker:
         raise AudioError(
             f"{target} is there already, made by another protection, strength or seed. "
             "Replace it with --overwrite, or give another folder."
         )
     return target.stat().st_mtime >= job.source.stat().st_mtime
+
+
+def _comment(target: Path) -> str:
+    return maker_of(target) if target.suffix == SUFFIXES[Release.FEATURES] else files.comment(target)
 
 
 def plan(inputs: Sequence[Path], output: Path) -> list[Job]:
@@ -132,7 +157,7 @@ def _expand(given: Path) -> Iterator[Job]:
     if given.is_dir():
         yield from _folder(given)
     elif given.suffix.lower() == ".csv":
-        yield from (Job(clip.path, _inside(clip.id, given)) for clip in manifest.read(given).clips)
+        yield from (Job(clip.path, _inside(clip.id, given), clip.speaker) for clip in manifest.read(given).clips)
     else:
         yield Job(given, given.stem)
 
@@ -165,6 +190,10 @@ def _refuse_overlap(inputs: Sequence[Path], jobs: Sequence[Job], output: Path) -
 
 def _protect_file(job: Job, target: Path, protection: Protection, seed: int, keep_rate: bool, maker: str) -> float:
     """Write one protected recording and return its seconds."""
+    if protection.releases is Release.FEATURES:
+        wave = files.read(job.source)
+        write_features(target, protection.release(wave, derive(seed, job.name)), protection, maker)
+        return len(wave) / SAMPLE_RATE
     released = _release(job, protection, seed)
     if not keep_rate:
         return files.write_blocks(target, released, comment=maker) / SAMPLE_RATE

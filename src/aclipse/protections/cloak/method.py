@@ -73,9 +73,12 @@ class Cloak:
 
     releases = Release.FEATURES
 
-    def __init__(self, noise: Noise, features: FeatureSettings, fixed: bool = False) -> None:
+    def __init__(
+        self, noise: Noise, features: FeatureSettings, fixed: bool = False, scale: Scale | None = None
+    ) -> None:
         self.noise: Noise = checkpoint.freeze(noise)
         self.features, self.fixed = features, fixed
+        self.scale = scale  # by which recordings are normalised: the corpus's, or that of the device's only speaker
         self.name = "cloak" if noise.settings.form == "universal" else "cloak-adaptive"
 
     def __repr__(self) -> str:
@@ -88,11 +91,19 @@ class Cloak:
     def release(self, wave: Wave, seed: int = 0, scale: Scale | None = None) -> Features:
         """Protect one recording, ``(time,) -> (count · segment, bands)``.
 
-        Bands are normalised by ``scale``, that of the speaker if it is known, else over the recording itself.
+        Bands are normalised by ``scale``, else by the cloak's own, else over the recording itself.
         """
         features = log_mel(wave, self.features)
-        normal = (scale or scale_of(features)).apply(features)
+        normal = (scale or self.scale or scale_of(features)).apply(features)
         return self.noised(cut(normal, self.features.segment, self.features.test_hop), seed)
+
+    def enrolled(self, recordings: Iterable[Wave]) -> Cloak:
+        """The cloak of a device whose one speaker has made these recordings, where speakers are normalised."""
+        if self.features.normalisation != "speaker":
+            return self
+        return Cloak(
+            self.noise, self.features, self.fixed, scale_of(*(log_mel(wave, self.features) for wave in recordings))
+        )
 
     def release_blocks(self, blocks: Iterable[Wave], seed: int = 0) -> Iterator[Features]:
         """Protect a recording that arrives in blocks, once all are there, as normalisation needs."""
@@ -118,7 +129,8 @@ class Cloak:
     def save(self, path: Path) -> None:
         """Write weights and settings into one safetensors file."""
         settings = {"noise": self.noise.settings.model_dump(), "features": self.features.model_dump()}
-        checkpoint.save(path, self.noise.state_dict(), {**settings, "fixed": self.fixed})
+        scale = self.scale and [part.tolist() for part in self.scale]
+        checkpoint.save(path, self.noise.state_dict(), {**settings, "fixed": self.fixed, "scale": scale})
 
     @classmethod
     def load(cls, path: Path) -> Cloak:
@@ -127,7 +139,8 @@ class Cloak:
         try:
             noise = Noise(NoiseSettings(**facts["noise"]))
             noise.load_state_dict(tensors)
-            return cls(noise, FeatureSettings(**facts["features"]), facts["fixed"])
+            scale = facts["scale"] and Scale(*(np.float32(part) for part in facts["scale"]))
+            return cls(noise, FeatureSettings(**facts["features"]), facts["fixed"], scale)
         except (KeyError, TypeError, ValueError, RuntimeError) as error:
             raise RunError(f"{path} does not hold a cloak. Give cloak/weights.safetensors of a run.") from error
 
