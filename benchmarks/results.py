@@ -1,15 +1,20 @@
-"""Write the README's result tables from audited runs; `make results` names them."""
+"""Write the README's result tables from audited runs and the study of Cloak; `make results` names them."""
 
 from __future__ import annotations
 
+import json
 import sys
 from pathlib import Path
 
 from page import table, write_section
 
+from aclipse.atomic import read_table
 from aclipse.report.comparison import comparison_table
 from aclipse.report.folder import RunFolder, read_run
 from aclipse.report.ladder import Finding, counting, findings, protector
+from aclipse.report.reproduced_cloak import AS_THE_PAPER, at, levels, pick, score, strongest
+from aclipse.report.reproduced_cloak_findings import findings as cloak_findings
+from aclipse.report.reproduced_figures import Rows, by, short
 from aclipse.report.tables import Cell
 from aclipse.report.terminal import doubts, who
 from aclipse.report.vocabulary import SECRETS, format_interval, format_value, titled
@@ -67,10 +72,39 @@ def _rung(finding: Finding, decisive: bool) -> list[str]:
     return [f"{finding.secret}, {titled(SECRETS[finding.secret].metric)}", marked[0], clean, shown, marked[1]]
 
 
-def main(folders: list[str]) -> None:
-    """Write the section of the runs in ``folders``."""
-    lines = [line for folder in folders for line in lines_of(read_run(Path(folder)))]
+def cloak_lines(study: Path) -> list[str]:
+    """Fig. 4 of Cloak in Markdown: who reads emotion and sex, at each share suppressed, and what that comes to."""
+    rows = read_table(study)
+    made_with = json.loads(study.with_suffix(".json").read_text(encoding="utf-8"))
+    headings = ["method", "SR %", "emotion, guide", "emotion, best retrained", "sex, ignorant", "sex, best retrained",
+                "sex, averaged", "SNR dB"]  # fmt: skip
+    parts = [(method, None) for (method,) in by(rows, "method") if not levels(at(rows, method))]
+    parts += [(method, level) for (method,) in by(rows, "method") for level in levels(at(rows, method))]
+    about = f"UAR % of {rows[0]['clips']} test clips [95 % intervals over speakers]"
+    names = ", ".join(made_with["corpora"]), made_with["folds"], short([rows[0]["split"]])
+    return [
+        f"**{names[0]}** ({about}; {names[1]} of 5 rotations, {names[2]}; `aclipse reproduce cloak-fig4`):", "",
+        *table(headings, [_sweep(method, level, at(rows, method, level)) for method, level in parts], 2), "",
+        *cloak_findings(rows),
+    ]  # fmt: skip
+
+
+def _sweep(method: str, level: float | None, rows: Rows) -> list[str]:
+    found = []
+    for task, attacker in AS_THE_PAPER.items():
+        best = strongest(rows, task)
+        found += [score(pick(rows, task, attacker)), f"{score(best)} ({best['attacker']})" if best else ""]
+    averaged, snr = pick(rows, "sex", "averaged", "anew"), rows[0]["snr_db"]
+    return [method, "" if level is None else f"{level:g}", *found, score(averaged) if averaged else "", snr]
+
+
+def main(paths: list[str]) -> None:
+    """Write the sections of the runs and the study among ``paths``."""
+    runs = [Path(path) for path in paths if not path.endswith(".csv")]
+    lines = [line for folder in runs for line in lines_of(read_run(folder))]
     write_section(README, "results", "make results", lines[:-1])
+    for study in (Path(path) for path in paths if path.endswith(".csv")):
+        write_section(README, "cloak results", "make results", cloak_lines(study))
 
 
 if __name__ == "__main__":

@@ -20,10 +20,12 @@ import soundfile
 import torch
 
 from aclipse import cli, registry
+from aclipse.audio.segments import FeatureSettings
 from aclipse.contracts import SAMPLE_RATE
 from aclipse.corpora import manifest as manifests
 from aclipse.corpora import synthetic
 from aclipse.corpora.manifest import Manifest
+from aclipse.deploy.features import read_features
 from aclipse.errors import MissingExtra
 from aclipse.experiments import audit as audits
 from aclipse.experiments import frontier as frontiers
@@ -32,6 +34,8 @@ from aclipse.experiments.recipe import Recipe
 from aclipse.protections.cascade.method import Cascade
 from aclipse.protections.cascade.modules import ModuleSettings
 from aclipse.protections.cascade.network import CascadeNetwork, NetworkSettings
+from aclipse.protections.cloak.method import Cloak
+from aclipse.protections.cloak.noise import Noise, NoiseSettings
 from aclipse.records import Run
 
 COMMANDS = ("corpus import", "corpus synthesize", "corpus check", "train", "protect", "audit", "frontier", "report")
@@ -428,6 +432,33 @@ def test_threads_are_set_where_asked_for(
 
 
 # --- protect
+
+
+@pytest.fixture
+def cloak(tmp_path: Path) -> Path:
+    """A cloak that was never trained."""
+    Cloak(Noise(NoiseSettings()), FeatureSettings()).save(tmp_path / "cloak.safetensors")
+    return tmp_path / "cloak.safetensors"
+
+
+def test_a_cloak_writes_features_or_their_sound(aclipse: Aclipse, cloak: Path, talk: Path, tmp_path: Path) -> None:
+    assert aclipse("protect", talk, "-o", tmp_path / "out", "--model", cloak).status == 0
+    assert read_features(tmp_path / "out" / "talk.safetensors").shape == (200, 128)
+    assert aclipse("protect", talk, "-o", tmp_path / "out", "--model", cloak, "--as-sound").status == 0
+    assert len(samples(tmp_path / "out" / "talk.wav")) == len(samples(talk))
+
+
+@pytest.mark.parametrize("options", [("--strength", "0.5"), ("--keep-rate",)])
+def test_features_know_neither_strength_nor_rate(
+    fails: Aclipse, cloak: Path, talk: Path, options: tuple[str, ...]
+) -> None:
+    done = fails("protect", talk, "-o", "out", "--model", cloak, *options, status=2)
+    assert "this model releases features" in " ".join(done.err.split())
+
+
+def test_a_cascade_releases_sound_anyway(fails: Aclipse, model: Path, talk: Path) -> None:
+    done = fails("protect", talk, "-o", "out", "--model", model, "--as-sound", status=2)
+    assert "--as-sound is for a cloak" in " ".join(done.err.split())
 
 
 def test_a_recording_is_protected_at_its_length(aclipse: Aclipse, model: Path, talk: Path, tmp_path: Path) -> None:

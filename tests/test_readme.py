@@ -44,6 +44,12 @@ epochs = 1
 epochs = 1
 """
 
+TINY_CLOAK = """
+[cloak]
+epochs = 1
+suppression_epochs = 1
+"""
+
 
 def block(marker: str) -> str:
     """The code block after a marker comment."""
@@ -101,6 +107,20 @@ def test_every_command_of_the_readme_runs(desk: Path) -> None:
     assert (desk / "runs" / "crema-d" / "report" / "index.html").stat().st_size > 10_000
     assert (desk / "runs" / "audit-OUT" / "audit" / "scores.csv").exists()
     assert (desk / "runs" / "crema-d" / "audit" / "frontier.csv").exists()
+
+
+@pytest.mark.slow
+def test_every_command_about_features_runs(desk: Path) -> None:
+    (desk / "recipes" / "cloak-crema-d.toml").write_text('release = "features"\n' + TINY_CLOAK + TINY)
+    run("aclipse corpus import crema-d PATH -o crema-d.csv", desk)
+    run("aclipse train recipes/crema-d.toml --corpus crema-d.csv --resume", desk)
+    for command in block("cloak").splitlines():
+        run(command, desk)
+    assert len(list((desk / "released").rglob("*.safetensors"))) == 72
+    assert (desk / "heard" / "talk.wav").exists()
+    assert "cloak-sound" in (desk / "runs" / "crema-d" / "audit" / "scores.csv").read_text(encoding="utf-8")
+    assert (desk / "runs" / "cloak-crema-d" / "report" / "index.html").exists()
+    assert (desk / "runs" / "reproduce" / "cloak-table1.md").exists()
 
 
 @pytest.mark.slow

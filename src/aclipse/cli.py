@@ -31,7 +31,10 @@ console = Console()
 
 Corpus = Literal["crema-d", "ravdess", "iemocap", "msp-improv", "librispeech", "folder"]
 Level = Literal["quick", "standard", "full"]
-Study = Literal["table1", "fig3", "fig4", "fig5", "fig6", "fig7", "transfer"]
+Study = Literal[
+    "table1", "fig3", "fig4", "fig5", "fig6", "fig7", "transfer",
+    "cloak-table1", "cloak-table2", "cloak-fig4", "cloak-fig5",
+]  # fmt: skip
 Labels = Literal["intended", "voted", "voice"]
 Threads = Annotated[
     int, typer.Option(min=0, help="Processor cores to use; 0: all. Results are the same for the same number.")
@@ -155,19 +158,36 @@ def train(
 def protect(
     inputs: Annotated[list[Path], typer.Argument(help="Recordings, folders or manifests (.csv).")],
     output: Output,
-    model: Annotated[Path, typer.Option(help="A run's folder, or a cascade's weights.")],
-    strength: Annotated[float, typer.Option(min=0, max=1, help="0: the input, 1: the full protection.")] = 1.0,
+    model: Annotated[Path, typer.Option(help="A run's folder, or the weights of a cascade or a cloak.")],
+    strength: Annotated[
+        float, typer.Option(min=0, max=1, help="Of sound. 0: the input, 1: the full protection.")
+    ] = 1.0,
     keep_rate: Annotated[bool, typer.Option(help="Write at the input's sample rate, not at 16 kHz.")] = False,
+    as_sound: Annotated[bool, typer.Option(help="Of a cloak: the sound of its features, not the features.")] = False,
     overwrite: Annotated[bool, typer.Option(help="Protect again what is already there.")] = False,
     threads: Threads = 0,
 ) -> None:
-    """Protect recordings: 16 kHz mono WAV of the same length, folders mirrored; status 1 if a file failed."""
+    """Protect recordings, folders mirrored; status 1 if a file failed.
+
+    A cascade writes 16 kHz mono WAV of the same length, a cloak features in half precision (safetensors); each speaker
+    of a manifest is normalised over all their recordings in it.
+    """
     from aclipse.deploy.batch import protect as protect_files
-    from aclipse.experiments.run import load_cascade
+    from aclipse.experiments.run import load_protection
     from aclipse.protections.blend import Blend
+    from aclipse.protections.cloak.method import Cloak
+    from aclipse.protections.cloak.sound import CloakSound
 
     _use(threads)
-    protection = Blend(load_cascade(model), strength)
+    protection: Any = load_protection(model)
+    if isinstance(protection, Cloak):
+        if strength != 1 or (keep_rate and not as_sound):
+            raise typer.BadParameter("this model releases features: it knows no --strength, and no --keep-rate of them")
+        protection = CloakSound(protection) if as_sound else protection
+    elif as_sound:
+        raise typer.BadParameter("--as-sound is for a cloak; this model releases sound anyway")
+    else:
+        protection = Blend(protection, strength)
     with Progress(console=Console(stderr=True), transient=True, disable=not sys.stderr.isatty()) as progress:
         bar = progress.add_task("protecting", total=None)
         report = protect_files(
@@ -279,14 +299,32 @@ def report(run: Annotated[Path, typer.Argument(help="The folder of an audited ru
 
 @app.command()
 def reproduce(
-    study: Annotated[Study, typer.Argument(help="A table or figure of the paper, or what moves between backbones.")],
-    corpus: Annotated[Path, typer.Option(metavar="MANIFEST", help="IEMOCAP's, from `aclipse corpus import iemocap`.")],
+    study: Annotated[
+        Study,
+        typer.Argument(
+            help="A table or figure of the Aclipse paper, or what moves between backbones; "
+            "cloak-…: one of the Cloak paper."
+        ),
+    ],
+    corpora: Annotated[
+        list[Path],
+        typer.Option(
+            "--corpus",
+            metavar="MANIFEST",
+            help="IEMOCAP's, from `aclipse corpus import iemocap`. A cloak study takes several corpora, each with this "
+            "option, and of IEMOCAP and MSP-Improv what was improvised.",
+        ),
+    ],
     output: Annotated[
         Path, typer.Option("--output", "-o", help="Folder of all studies: they share their trainings.")
     ] = Path("runs/reproduce"),
     backbones: Annotated[
         list[str] | None,
-        typer.Option("--backbone", metavar="NAME[=WEIGHTS]", help="One of the paper's four, from a folder or hub id."),
+        typer.Option(
+            "--backbone",
+            metavar="NAME[=WEIGHTS]",
+            help="One of the paper's four, from a folder or hub id; not of a cloak study.",
+        ),
     ] = None,
     kinds: Annotated[
         list[str] | None,
@@ -294,31 +332,50 @@ def reproduce(
             "--split",
             metavar="KIND",
             help="utterance-kfold, leave-one-session-out, speaker-kfold "
-            "(default: the first, as the paper; and by session, or by speaker where there are none)",
+            "(default: the first, as the paper; and by session, or by speaker where there are none); not of a cloak "
+            "study, which rotates speakers.",
         ),
     ] = None,
-    folds: Annotated[int, typer.Option(min=1, max=5, help="How many of the five folds.")] = 5,
-    repeats: Annotated[int, typer.Option(min=1, help="Cascades a fold, each with its own seed.")] = 5,
+    folds: Annotated[
+        int, typer.Option(min=1, max=5, help="How many of the five folds, or of the five rotations of a cloak study.")
+    ] = 5,
+    repeats: Annotated[
+        int | None,
+        typer.Option(min=1, help="Trainings a fold, each with its own seed (default: 5 cascades; 1 of a cloak study)."),
+    ] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what is left to train and how long.")] = False,
     changes: Annotated[
-        list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Change a setting: cascade.epochs=20")
+        list[str] | None,
+        typer.Option(
+            "--set",
+            metavar="KEY=VALUE",
+            help="Change a setting: cascade.epochs=20; of a cloak study cloak.epochs=20, attackers=[60] or "
+            "emotion.precision=bf16. What is unknown is answered with all there are.",
+        ),
     ] = None,
     threads: Threads = 0,
 ) -> None:
-    """Train what a table or figure of the Aclipse paper needs, and write it with the paper's numbers beside ours."""
+    """Train what a table or figure of a paper needs, and write it with the paper's numbers beside ours."""
     from aclipse.corpora import manifest
     from aclipse.experiments import reproduction
     from aclipse.report.reproduced import draw
 
     _use(threads)
-    plan = reproduction.make_plan(
-        study, manifest.read(corpus), output, backbones or (), kinds or (), (folds, repeats), changes or ()
-    )
-    if dry_run:
-        _print_costs(reproduction.costs(plan))
-        return
-    table = reproduction.reproduce(plan)
-    if _is_main():
+    if study.startswith("cloak-"):
+        if backbones or kinds:
+            raise typer.BadParameter(f"{study} takes no --backbone and no --split: it rotates speakers, see --folds")
+        table = _cloaking(study, corpora, output, (folds, repeats or 1), changes or [], dry_run, threads)
+    else:
+        if len(corpora) > 1:
+            raise typer.BadParameter(f"{study} takes one --corpus; several are for the studies named cloak-…")
+        size = folds, repeats or 5
+        plan = reproduction.make_plan(
+            study, manifest.read(corpora[0]), output, backbones or (), kinds or (), size, changes or ()
+        )
+        if dry_run:
+            _print_costs(reproduction.costs(plan))
+        table = None if dry_run else reproduction.reproduce(plan)
+    if table and _is_main():
         written = draw(table)
         _say(written[0].read_text(encoding="utf-8"))
         _say(f"written: {', '.join(str(path) for path in [table, *written])}")
@@ -336,6 +393,41 @@ def stand_ins(
 
     for path in standins.make(folder, width, layers, seed):
         _say(f"{path.name} → {path}")
+
+
+def _cloaking(
+    study: str,
+    corpora: list[Path],
+    output: Path,
+    size: tuple[int, int],
+    changes: list[str],
+    dry_run: bool,
+    threads: int,
+) -> Path | None:
+    """A study of the Cloak paper; gives its table, or says what it will cost."""
+    from aclipse.corpora import manifest
+    from aclipse.experiments import cloaking
+
+    plan = cloaking.make_plan(study, [manifest.read(path) for path in corpora], output, size, changes)
+    if dry_run:
+        _print_cloaking_costs(cloaking.costs(plan), cloaking.workers(threads))
+        return None
+    with _bar(study) as on_done:
+        return cloaking.reproduce(plan, threads, on_done)
+
+
+def _print_cloaking_costs(costs: list[Any], workers: int) -> None:
+    from rich.table import Table
+
+    table = Table("work", "left", "there already", "minutes on one core", box=None)
+    for cost in costs:
+        table.add_row(cost.kind, str(cost.left), str(cost.there), f"{cost.seconds / 60:.3g}")
+    console.print(table)
+    total = sum(cost.seconds for cost in costs) / 60
+    _say(
+        f"about {total:.3g} minutes on one core of this machine, from one measured step of each kind; "
+        f"shared out to {workers} at a time, at best {total / workers:.3g}"
+    )
 
 
 def _print_costs(costs: list[Any]) -> None:

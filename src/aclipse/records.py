@@ -1,7 +1,8 @@
 """One run = one folder: what was asked, on which data, with which seeds, and what came out.
 
 ``run.json`` settings, versions, hashes · ``split.csv`` who was in which part · ``emotion/ words/ cascade/`` weights and
-``history.csv`` · ``audit/`` scores, per-clip marks, clips to listen to · ``report/`` the page
+``history.csv`` · ``audit/`` scores, per-clip marks, clips to listen to · ``report/`` the page. Where features are
+released: ``cloak/`` in place of ``cascade/``, and ``features/``, what is computed of the recordings
 """
 
 from __future__ import annotations
@@ -49,7 +50,7 @@ class Run:
         write_text(path, json.dumps({**known, **facts}, indent=2, ensure_ascii=False) + "\n")
 
     def weights(self, part: str) -> Path:
-        """Where the weights of ``emotion``, ``words`` or ``cascade`` are; transformers has its own name for them."""
+        """Where the weights of ``emotion``, ``words``, ``cascade``, ``cloak`` are; transformers has its own name."""
         stock = self.folder / part / "model.safetensors"
         return stock if stock.exists() else self.folder / part / "weights.safetensors"
 

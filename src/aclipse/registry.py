@@ -17,6 +17,8 @@ CORPORA = {
 }
 PROTECTIONS = {
     "cascade": "aclipse.protections.cascade.method:Cascade",
+    "cloak": "aclipse.protections.cloak.method:Cloak",
+    "cloak-adaptive": "aclipse.protections.cloak.method:Cloak",  # with noise that depends on the segment
     "identity": "aclipse.protections.baselines:Identity",
     "silence": "aclipse.protections.baselines:Silence",
     "low-pass": "aclipse.protections.baselines:LowPass",

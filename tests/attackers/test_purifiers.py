@@ -9,8 +9,17 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from aclipse.attackers.purifiers import JITTER, PURIFIERS, choose, purify
-from aclipse.contracts import SAMPLE_RATE, Wave
+from aclipse.attackers.purifiers import (
+    FEATURE_PURIFIERS,
+    JITTER,
+    PURIFIERS,
+    choose,
+    fitting,
+    purify,
+    purify_features,
+)
+from aclipse.audio.segments import cut, join
+from aclipse.contracts import SAMPLE_RATE, Features, Wave
 from aclipse.errors import RecipeError
 
 
@@ -174,3 +183,62 @@ def test_an_unknown_purifier_is_refused_before_any_is_scored() -> None:
         choose(["none", "magic"], lambda name: pytest.fail("scored"))
     with pytest.raises(RecipeError, match="no purifier was given; choose from: none"):
         choose([], lambda name: 0.0)
+
+
+# --- of features
+
+SEGMENT, HOP, BANDS = 20, 15, 12
+
+
+def slow(frames: int) -> Features:
+    """Features that hardly change from one element to the next."""
+    time, band = np.mgrid[:frames, :BANDS]
+    return np.sin(time / 15 + band / 8).astype(np.float32)
+
+
+def deviation(one: Features, two: Features) -> float:
+    return float((one - two).std())
+
+
+@given(
+    name=st.sampled_from(sorted(FEATURE_PURIFIERS)), frames=st.integers(1, 90), seed=st.integers(0, 99),
+    hop=st.integers(1, SEGMENT),
+)  # fmt: skip
+def test_purified_features_have_their_shape_and_the_input_is_untouched(
+    name: str, frames: int, seed: int, hop: int
+) -> None:
+    pieces = cut(np.random.default_rng(seed).normal(size=(frames, BANDS)).astype(np.float32), SEGMENT, hop)
+    before = pieces.copy()
+    found = purify_features(pieces, name, SEGMENT, hop)
+    assert found.shape == pieces.shape and found.dtype == np.float32 and np.isfinite(found).all()
+    assert np.array_equal(pieces, before) and not np.shares_memory(found, pieces)
+    assert not purify_features(np.zeros_like(pieces), name, SEGMENT, hop).any()
+
+
+@pytest.mark.parametrize(
+    ("name", "left"), [("overlaps", 0.9), ("median-3x3", 0.5), ("smooth-50ms", 0.55), ("smooth-bands", 0.45)]
+)
+def test_noise_of_single_elements_is_taken_from_features(name: str, left: float) -> None:
+    clean = cut(slow(95), SEGMENT, HOP)  # whole segments: nothing is padded
+    noisy = clean + np.random.default_rng(0).normal(0, 0.5, clean.shape).astype(np.float32)
+    assert deviation(purify_features(noisy, name, SEGMENT, HOP), clean) < left * deviation(noisy, clean)
+    assert deviation(purify_features(clean, name, SEGMENT, HOP), clean) < 0.05
+
+
+def test_noise_that_was_drawn_twice_is_halved_where_segments_overlap() -> None:
+    pieces = np.random.default_rng(0).normal(size=(200 * SEGMENT, BANDS)).astype(np.float32)
+    found = purify_features(pieces, "overlaps", SEGMENT, HOP)
+    assert np.array_equal(found, cut(join(pieces, SEGMENT, HOP), SEGMENT, HOP))
+    variance = found.reshape(200, SEGMENT, BANDS)[1:-1].var((0, 2))
+    assert np.allclose(variance[:5], 0.5, atol=0.05) and np.allclose(variance[5:15], 1.0, atol=0.08)
+
+
+def test_each_kind_of_signal_has_its_own_purifiers() -> None:
+    asked = ("none", "gsm", "overlaps")
+    assert (fitting(asked, PURIFIERS), fitting(asked, FEATURE_PURIFIERS)) == (("none", "gsm"), ("none", "overlaps"))
+    with pytest.raises(RecipeError, match="'gsm' purifies sound; of features there are: none, overlaps"):
+        purify_features(slow(20), "gsm", SEGMENT, HOP)
+    with pytest.raises(RecipeError, match="'overlaps' purifies features; of sound there are: none, low-pass-2k"):
+        purify(noise(400), "overlaps")
+    with pytest.raises(RecipeError, match="there is no purifier 'soap'"):
+        fitting(("none", "soap"), PURIFIERS)

@@ -130,7 +130,7 @@ def test_features_of_another_shape_are_refused(shape: tuple[int, ...]) -> None:
 
 
 def test_features_that_are_no_numbers_are_refused() -> None:
-    with pytest.raises(UnusableAudio, match="hold NaN.*Look for what made them so"):
+    with pytest.raises(UnusableAudio, match=r"hold NaN.*Look for what made them so"):
         mel_to_wave(np.full((101, 128), np.nan, np.float32), SETTINGS, 16_000)
 
 

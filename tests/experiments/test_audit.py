@@ -27,7 +27,7 @@ from aclipse.corpora.manifest import Manifest
 from aclipse.deploy.batch import protect
 from aclipse.errors import CorpusError, RecipeError, RunError, UnusableAudio
 from aclipse.experiments.audit import Audit, audit, audit_folders
-from aclipse.experiments.ladder import jobs, pool
+from aclipse.experiments.ladder import attacks, pool
 from aclipse.experiments.ladder.bench import spread
 from aclipse.experiments.ladder.signals import SILENT_DB
 from aclipse.experiments.recipe import Recipe, read_recipe
@@ -366,7 +366,7 @@ def test_an_audit_cut_short_and_done_again_gives_the_same_tables(copied: Path, m
         shutil.rmtree(work / left)
     (work / "identity" / "sentence-retrained-24-0" / "result.json").unlink()
     with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
-        interrupt(patch, jobs, "train_recognizer", 2)
+        interrupt(patch, attacks, "train_recognizer", 1)
         audit(copied)
     assert not (copied / "audit" / "scores.csv").exists()
     done: list[str] = []

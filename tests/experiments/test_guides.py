@@ -21,7 +21,7 @@ from aclipse.errors import BackboneError, RunError
 from aclipse.evaluators.emotion import EMOTION
 from aclipse.experiments import guides
 from aclipse.experiments.audit import audit
-from aclipse.experiments.ladder import jobs
+from aclipse.experiments.ladder import attacks
 from aclipse.experiments.recipe import EvaluatorSettings, Recipe, parse_recipe, read_recipe
 from aclipse.experiments.run import Prepared, prepare, reopen, train
 from aclipse.models import standins
@@ -321,7 +321,7 @@ def test_a_cascade_is_trained_and_audited_against_a_backbone(
     asked: Asked, corpus: Manifest, tmp_path: Path, name: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     brief(monkeypatch)
-    monkeypatch.setattr(jobs, "FEWEST", 24)
+    monkeypatch.setattr(attacks, "FEWEST", 24)
     run = train(asked(name=name), corpus, tmp_path / "run")
     before = hashes(run.folder)
     few = ['audit.baselines=["silence"]', 'audit.rungs=["retrained", "scratch"]', "audit.shuffled=false"]

@@ -17,20 +17,10 @@ from aclipse.attackers.inversion import invert
 from aclipse.attackers.words import WORDS
 from aclipse.contracts import Clip, Wave
 from aclipse.evaluators.emotion import EMOTION
-from aclipse.experiments.ladder import jobs, pool
+from aclipse.experiments.ladder import attacks, pool
+from aclipse.experiments.ladder.attacks import Invert, Purify, Retrain, purified, shuffled, tiled
 from aclipse.experiments.ladder.bench import Bench, Listener
-from aclipse.experiments.ladder.jobs import (
-    Clean,
-    Invert,
-    Job,
-    Listen,
-    Purify,
-    Release,
-    Retrain,
-    purified,
-    shuffled,
-    tiled,
-)
+from aclipse.experiments.ladder.jobs import Clean, Job, Listen, Release
 from aclipse.experiments.ladder.outcome import Outcome
 from aclipse.experiments.ladder.subjects import Subject, clean_speech
 from aclipse.experiments.ladder.tables import hearings
@@ -140,7 +130,7 @@ def lessons(monkeypatch: pytest.MonkeyPatch) -> list[tuple[Speech, Speech]]:
         seen.append(parts)
         return Progress([{"epoch": 0, "loss": 1.0, "validation": -9.0}], 0, -9.0)
 
-    monkeypatch.setattr(jobs, "train_recognizer", listen)
+    monkeypatch.setattr(attacks, "train_recognizer", listen)
     return seen
 
 
@@ -207,10 +197,10 @@ def test_an_attacker_who_loses_by_retraining_does_not(opened: Opened, lessons: l
 def test_retraining_leaves_the_ignorant_recogniser_alone_and_keeps_the_attacker(
     opened: Opened, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    bench, train = opened(subject()), jobs.train_recognizer
+    bench, train = opened(subject()), attacks.train_recognizer
     frozen = bench.prepared.guides.emotion
     before = {name: tensor.clone() for name, tensor in frozen.state_dict().items()}  # type: ignore[attr-defined]
-    monkeypatch.setattr(jobs, "train_recognizer", lambda *facts: replace(train(*facts), best_score=1.5))
+    monkeypatch.setattr(attacks, "train_recognizer", lambda *facts: replace(train(*facts), best_score=1.5))
     job = Retrain("mine", "emotion", "retrained", 24)
     (outcome,) = outcomes(job, bench)
     assert all(torch.equal(tensor, before[name]) for name, tensor in frozen.state_dict().items())  # type: ignore[attr-defined]
@@ -273,7 +263,7 @@ def test_shuffling_permutes_clips_and_keeps_recordings(count: int, seed: int) ->
 def test_an_epoch_is_worth_its_validation(count: int) -> None:
     speech = Speech([Clip(str(i), Path()) for i in range(count)], [np.zeros(1, np.float32)] * count)
     found = [int(clip.id) for clip in tiled(speech).clips]
-    assert len(found) == (count if count == 0 or count >= jobs.FEWEST else jobs.FEWEST)
+    assert len(found) == (count if count == 0 or count >= attacks.FEWEST else attacks.FEWEST)
     times = np.bincount(found, minlength=count) if found else np.zeros(1)
     assert times.max() - times.min() <= 1
 

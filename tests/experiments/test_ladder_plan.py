@@ -9,8 +9,9 @@ from dataclasses import replace
 import pytest
 
 from aclipse.experiments.ladder import cost
+from aclipse.experiments.ladder.attacks import Invert, Purify, Retrain
 from aclipse.experiments.ladder.bench import Bench
-from aclipse.experiments.ladder.jobs import Clean, Invert, Listen, Purify, Release, Retrain
+from aclipse.experiments.ladder.jobs import Clean, Listen, Release
 from aclipse.experiments.ladder.plan import plan
 from aclipse.experiments.ladder.subjects import Subject, clean_speech
 from aclipse.experiments.levels import LEVELS, Level

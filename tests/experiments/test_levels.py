@@ -8,11 +8,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from aclipse.attackers.purifiers import PURIFIERS
+from aclipse.attackers.purifiers import FEATURE_PURIFIERS, PURIFIERS, fitting
 from aclipse.experiments.levels import LEVELS, PRIVATE, AuditSettings, Level
 from aclipse.registry import PROTECTIONS
 
 ORDER = ("quick", "standard", "full")
+TRAINED = {"cascade", "cloak", "cloak-adaptive", "identity"}  # which are no simple means
 
 
 def test_there_are_three_levels_and_standard_is_the_usual_one() -> None:
@@ -34,9 +35,10 @@ def test_a_higher_level_tries_harder_in_every_respect(lower: str, higher: str) -
 @pytest.mark.parametrize("name", ORDER)
 def test_levels_name_what_there_is(name: str) -> None:
     level = LEVELS[name]
-    assert {*level.purifiers} <= {*PURIFIERS} and "none" in level.purifiers
+    for own in (PURIFIERS, FEATURE_PURIFIERS):
+        assert len(fitting(level.purifiers, own)) > 2 and "none" in level.purifiers
     kinds = {"pgd" if baseline.startswith("pgd-") else baseline for baseline in level.baselines}
-    assert kinds <= {*PROTECTIONS} - {"cascade", "identity"}
+    assert kinds <= {*PROTECTIONS} - TRAINED
     assert {"silence", "low-pass", "white-noise"} <= kinds
     assert {*level.secrets} <= {*PRIVATE} and {*level.baseline_secrets} <= {*PRIVATE, "emotion"}
     assert {*level.baseline_rungs} <= {*level.rungs}
@@ -46,7 +48,7 @@ def test_levels_name_what_there_is(name: str) -> None:
 def test_every_baseline_that_is_registered_is_tried_from_level_standard_on() -> None:
     for name in ("standard", "full"):
         tried = {baseline.partition("-1")[0] for baseline in LEVELS[name].baselines}
-        assert tried == {*PROTECTIONS} - {"cascade", "identity"}
+        assert tried == {*PROTECTIONS} - TRAINED
 
 
 @given(name=st.sampled_from(ORDER), clips=st.integers(1, 500), rungs=st.lists(st.sampled_from(LEVELS["full"].rungs)))

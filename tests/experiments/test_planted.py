@@ -5,16 +5,17 @@ from __future__ import annotations
 import math
 import zlib
 from collections.abc import Iterator
+from pathlib import Path
 
 import numpy as np
 import pytest
 import soundfile
 from conftest import brief
 
-from aclipse.contracts import SAMPLE_RATE, Clip, Wave
+from aclipse.contracts import SAMPLE_RATE, Clip, Features, Signal, Wave
 from aclipse.corpora.manifest import Manifest
 from aclipse.experiments.audit import Audit
-from aclipse.experiments.ladder import jobs
+from aclipse.experiments.ladder import attacks
 from aclipse.experiments.ladder.subjects import Releaser
 from aclipse.experiments.recipe import read_recipe
 from aclipse.experiments.run import prepare
@@ -89,10 +90,30 @@ def voice(speaker: int, emotion: str, sentence: str) -> Wave:
     return (0.2 * said + 0.15 * (felt + own + hum) + random.normal(0, 0.003, len(time))).astype(np.float32)
 
 
+FEATURES = """
+[features]
+bands = 32
+segment = 40
+train_hop = 20
+test_hop = 30
+normalisation = "corpus"
+"""  # by no scale of a speaker's own, which would take the own whistle away
+
+
 @pytest.fixture(scope="module")
 def auditor(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Audit]:
     """An audit of a corpus that is read well: 16 speakers, 4 emotions, 4 sentences."""
-    folder = tmp_path_factory.mktemp("planted")
+    yield from planted(tmp_path_factory.mktemp("planted"), RECIPE)
+
+
+@pytest.fixture(scope="module")
+def of_features(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Audit]:
+    """The same where features are released."""
+    text = RECIPE.replace("requantise-8bit", "median-3x3")
+    yield from planted(tmp_path_factory.mktemp("planted-features"), f'release = "features"\n{text}{FEATURES}')
+
+
+def planted(folder: Path, text: str) -> Iterator[Audit]:
     clips = []
     for speaker in range(16):
         for emotion in EMOTIONS:
@@ -101,12 +122,12 @@ def auditor(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Audit]:
                 sex = ("female", "male")[speaker % 2]
                 clips.append(Clip(id, folder / f"{id}.wav", f"s{speaker:02}", sex, emotion, sentence))
                 soundfile.write(clips[-1].path, voice(speaker, emotion, sentence), SAMPLE_RATE)
-    (folder / "planted.toml").write_text(RECIPE, "utf-8")
+    (folder / "planted.toml").write_text(text, "utf-8")
     prepared = prepare(read_recipe(folder / "planted.toml"), Manifest("planted", tuple(clips)), folder / "run")
     with pytest.MonkeyPatch.context() as patch:
         brief(patch, "standard")
-        patch.setattr(jobs, "FEWEST", 96)  # an epoch is all there is
-        yield Audit(prepared, "none", lambda wave, clip: wave, "none")
+        patch.setattr(attacks, "FEWEST", 96)  # an epoch is all there is
+        yield Audit(prepared, "none", lambda signal, clip: signal, "none")
 
 
 def judged(auditor: Audit, name: str, release: Releaser) -> RunFolder:
@@ -114,8 +135,8 @@ def judged(auditor: Audit, name: str, release: Releaser) -> RunFolder:
     return read_run(auditor.prepared.run.folder)
 
 
-def silence(wave: Wave, clip: Clip) -> Wave:
-    return np.zeros_like(wave)
+def silence(signal: Signal, clip: Clip) -> Signal:
+    return np.zeros_like(signal)
 
 
 def filtered(wave: Wave, clip: Clip) -> Wave:
@@ -172,9 +193,12 @@ CHANCE = {"sentence": 0.25, "sex": 0.5, "sensitive": 0.5, "speaker": 0.5, "emoti
 
 
 def test_noise_that_knows_nothing_tells_nobody_anything(auditor: Audit) -> None:
-    run = judged(auditor, "noise", noise)
-    found = findings(run, "noise")
+    found = findings(judged(auditor, "noise", noise), "noise")
     of(found, *RUNGS)
+    at_chance(found)
+
+
+def at_chance(found: list[Finding]) -> None:
     for one in found:
         assert one.verdict not in (Verdict.NOT_HIDDEN, Verdict.KEPT, Verdict.REDUCED), one
         if one.secret == "words":
@@ -182,3 +206,35 @@ def test_noise_that_knows_nothing_tells_nobody_anything(auditor: Audit) -> None:
         else:
             assert abs(one.score.value - CHANCE[one.secret]) <= 0.12, one
             assert one.chance is not None and math.isclose(one.chance, CHANCE[one.secret])
+
+
+# --- where features are released: nobody inverts them
+
+READING = ("ignorant", "purifying", *LEARNING)
+
+
+def constant(features: Features, clip: Clip) -> Features:
+    """The same for everybody, but for how long it lasts; not silent."""
+    return np.full_like(features, 0.5)
+
+
+def test_clean_features_are_hidden_from_nobody(of_features: Audit) -> None:
+    found = findings(judged(of_features, "mute", silence), "identity")
+    for place, one in of(found, *READING).items():
+        assert one.verdict is Verdict.NOT_HIDDEN, (place, one)
+    emotions = [one for one in found if one.secret == "emotion"]
+    assert len(emotions) == 1 + len(READING) and all(one.verdict is Verdict.KEPT for one in emotions)
+
+
+def test_zeros_are_told_to_be_silent_and_are_not_praised(of_features: Audit) -> None:
+    run = judged(of_features, "mute", silence)
+    found = findings(run, "mute")
+    assert is_silent(run.scores, "mute") and not is_silent(run.scores, "identity")
+    assert not {one.verdict for one in found} & {Verdict.HIDDEN, Verdict.KEPT, Verdict.REDUCED}
+    at_chance(found)
+
+
+def test_features_that_are_alike_for_all_tell_nobody_anything(of_features: Audit) -> None:
+    found = findings(judged(of_features, "constant", constant), "constant")
+    of(found, *READING)
+    at_chance(found)

@@ -640,3 +640,15 @@ def test_training_reports_its_progress_to_the_log(
         train(guided(), corpus, tmp_path / "new")
     assert "stage 1 1/1" in caplog.text and "stage 2 2/2" in caplog.text
     assert manifests.read(tmp_path / "new" / "manifest.csv").hash == corpus.hash
+
+
+def test_a_run_of_before_features_could_be_released_may_be_gone_on_with(
+    copied: Path, recipe: Recipe, corpus: Manifest
+) -> None:
+    facts = Run(copied).facts
+    kept = {name: value for name, value in facts["recipe"].items() if name not in ("release", "features", "cloak")}
+    Run(copied).note(recipe=kept)
+    assert train(recipe, corpus, copied, resume=True).facts["recipe"] == facts["recipe"]
+    other = recipe.model_copy(update={"features": recipe.features.model_copy(update={"bands": 40})})
+    with pytest.raises(RunError, match="a run of another recipe"):
+        train(other, corpus, copied, resume=True)

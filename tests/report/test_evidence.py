@@ -83,7 +83,7 @@ def test_several_secrets_have_a_panel_each():
     rows += [replace(row, secret="sex", metric="sex_uar", minutes=None) for row in budget_rows()]
     run = toy(budget=rows)
     panels = [axes for axes in budget_figure(run, budget_curves(run)).axes if axes.get_visible()]
-    assert [axes.get_ylabel() for axes in panels] == ["WER", "accuracy", "UAR"]
+    assert [axes.get_ylabel() for axes in panels] == ["words: WER", "sentence: accuracy", "sex: UAR"]
 
 
 def test_learning_curves_are_those_of_the_largest_budget():

@@ -172,7 +172,8 @@ def test_what_a_report_is_about():
     def named(*names):
         return protector([score(name, "wer", "ignorant", 0.5) for name in names])
 
-    assert named("identity", "vendor", "cascade") == "cascade"
+    assert named("cascade", "identity", "cloak-sound", "low-pass") == "cascade"  # audits name it first
+    assert named("cloak", "identity", "cloak-averaged", "cascade", "low-pass") == "cloak"
     assert named("identity", "silence", "vendor", "low-pass") == "vendor"
     assert named("identity", "low-pass") == "low-pass"
     assert named("identity") == "identity"

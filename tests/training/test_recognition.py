@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -103,3 +104,16 @@ def test_training_speech_is_varied_unless_that_is_switched_off(tmp_path: Path) -
     assert {np.trim_zeros(wave, "b").tobytes() for wave in heard[False]} == recorded
     assert not {np.trim_zeros(wave, "b").tobytes() for wave in heard[True]} & recorded
     assert max(map(len, heard[True])) > length  # slower, so longer
+
+
+def test_a_task_may_vary_its_signals_otherwise(tmp_path: Path) -> None:
+    train, validation = BRIGHTNESS.clips(noises(5, 1)), BRIGHTNESS.clips(noises(5, 2))
+    heard: list[np.ndarray] = []
+    network = new_recognizer(BRIGHTNESS, train, 0)
+    hear = network.loss
+    network.loss = lambda batch, *rest: (heard.extend(batch.numpy()), hear(batch, *rest))[1]
+    upside_down = replace(BRIGHTNESS, vary=lambda waves, lengths: (-waves, lengths))
+    settings = LOOP.model_copy(update={"epochs": 1})
+    train_recognizer(upside_down, network, (train, validation), settings, tmp_path, 0)
+    recorded = {(-train.wave(index)).tobytes() for index in range(len(train))}
+    assert {np.trim_zeros(wave, "b").tobytes() for wave in heard} == recorded

@@ -2,11 +2,13 @@
 
 A perturbation that only misleads a network is often fragile: codecs, filters and denoisers remove it and leave the
 words (Andronic et al. 2020; Hussain et al. 2021, "WaveGuard"). The best purifier on validation speech is the attacker.
+Of features, independent noise is smaller in the mean or the middle of neighbours, and where segments overlap it was
+drawn twice.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from typing import Any
 
 import numpy as np
@@ -16,7 +18,8 @@ import torch
 from torch import Tensor
 
 from aclipse.audio.codecs import round_trip
-from aclipse.contracts import SAMPLE_RATE, Wave
+from aclipse.audio.segments import cut, join
+from aclipse.contracts import SAMPLE_RATE, Features, Wave
 from aclipse.errors import RecipeError
 
 FFT, HOP = 512, 128  # samples, 32 and 8 ms
@@ -28,6 +31,7 @@ JITTER, ANCHORS = 0.001, 0.1  # seconds, the furthest a moment moves and how far
 
 Values = npt.NDArray[np.floating[Any]]
 Purifier = Callable[[Wave, int], Wave]  # protected recording, seed → what the attacker listens to, as long
+Smoother = Callable[[Features], Features]  # protected features ``(frames, bands)`` → as many
 
 
 def low_pass(cutoff: float) -> Purifier:
@@ -112,6 +116,14 @@ PURIFIERS: dict[str, Purifier] = {
     "shift": shift,
 }
 
+FEATURE_PURIFIERS: dict[str, Smoother] = {
+    "none": lambda features: features,
+    "overlaps": lambda features: features,  # that segments are joined over their overlaps is all
+    "median-3x3": lambda features: np.median(_neighbours(features, 3, 3), (-2, -1)),
+    "smooth-50ms": lambda features: _neighbours(features, 5, 1).mean((-2, -1)),
+    "smooth-bands": lambda features: _neighbours(features, 3, 3).mean((-2, -1)),
+}
+
 
 def purify(wave: Wave, name: str, seed: int = 0) -> Wave:
     """Purify a recording with one of PURIFIERS, ``(time,) -> (time,)``; silence stays silence.
@@ -122,7 +134,36 @@ def purify(wave: Wave, name: str, seed: int = 0) -> Wave:
     [0.0, 0.0, 0.5, 0.5]
     """
     _check([name])
+    if name not in PURIFIERS:
+        raise RecipeError(f"{name!r} purifies features; of sound there are: {', '.join(PURIFIERS)}")
     return PURIFIERS[name](wave, seed) if wave.any() else np.zeros_like(wave)
+
+
+def purify_features(pieces: Features, name: str, segment: int, hop: int) -> Features:
+    """Purify segments end to end with one of FEATURE_PURIFIERS, ``(count · segment, bands)`` in and out.
+
+    All but "none" join the segments first: where they overlap, their mean. Raises RecipeError for an unknown name.
+
+    >>> pieces = np.float32([[0], [1], [2], [3], [5], [4], [0], [0]])
+    >>> purify_features(pieces, "overlaps", segment=4, hop=3)[:, 0].tolist()
+    [0.0, 1.0, 2.0, 4.0, 4.0, 4.0, 0.0, 0.0]
+    """
+    _check([name])
+    if name not in FEATURE_PURIFIERS:
+        raise RecipeError(f"{name!r} purifies sound; of features there are: {', '.join(FEATURE_PURIFIERS)}")
+    if name == "none":
+        return pieces.copy()
+    return cut(FEATURE_PURIFIERS[name](join(pieces, segment, hop)).astype(np.float32), segment, hop)
+
+
+def fitting(names: Sequence[str], own: Collection[str]) -> tuple[str, ...]:
+    """Those of some purifiers that are of one kind, of sound or of features; raises RecipeError for an unknown name.
+
+    >>> fitting(["none", "gsm", "median-3x3"], FEATURE_PURIFIERS)
+    ('none', 'median-3x3')
+    """
+    _check(names)
+    return tuple(name for name in names if name in own)
 
 
 def choose(purifiers: Sequence[str], score: Callable[[str], float]) -> tuple[str, dict[str, float]]:
@@ -139,10 +180,17 @@ def choose(purifiers: Sequence[str], score: Callable[[str], float]) -> tuple[str
 
 
 def _check(names: Sequence[str]) -> None:
-    unknown = [name for name in names if name not in PURIFIERS]
+    known = {**PURIFIERS, **FEATURE_PURIFIERS}
+    unknown = [name for name in names if name not in known]
     if unknown or not names:
         given = f"there is no purifier {unknown[0]!r}" if unknown else "no purifier was given"
-        raise RecipeError(f"{given}; choose from: {', '.join(PURIFIERS)}")
+        raise RecipeError(f"{given}; choose from: {', '.join(known)}")
+
+
+def _neighbours(features: Features, frames: int, bands: int) -> Values:
+    """Each element's neighbourhood, centred on it, ``(frames, bands) -> (frames, bands, own frames, own bands)``."""
+    padded = np.pad(features, ((frames // 2,) * 2, (bands // 2,) * 2), mode="edge")
+    return np.lib.stride_tricks.sliding_window_view(padded, (frames, bands))
 
 
 def _filtered(wave: Wave, gain: Callable[[Values], Values]) -> Wave:

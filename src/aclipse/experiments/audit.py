@@ -9,19 +9,20 @@ import time
 from collections.abc import Sequence
 from functools import cached_property
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from aclipse.atomic import write_text
 from aclipse.corpora.manifest import Manifest
-from aclipse.errors import CorpusError, RunError
+from aclipse.errors import CorpusError, RecipeError, RunError
 from aclipse.experiments import run as runs
 from aclipse.experiments.ladder.bench import Bench, spread
 from aclipse.experiments.ladder.climb import climb, on_one_core
 from aclipse.experiments.ladder.jobs import Job
 from aclipse.experiments.ladder.pool import OnDone
-from aclipse.experiments.ladder.signals import available
-from aclipse.experiments.ladder.subjects import Releaser, Seeded, Subject, baseline, build, clean_speech
+from aclipse.experiments.ladder.rivals import averaged, beside
+from aclipse.experiments.ladder.subjects import Releaser, Rival, Subject, baseline, clean_speech
 from aclipse.experiments.ladder.tables import write
 from aclipse.experiments.levels import LEVELS, Level
 from aclipse.experiments.recipe import Recipe
@@ -37,7 +38,7 @@ SNR_CLIPS = 60  # validation clips from which the SNR of a protection is taken, 
 
 
 def audit(folder: Path | str, changes: Sequence[str] = (), threads: int = 1, on_done: OnDone | None = None) -> Path:
-    """Judge the cascade of a finished run beside its baselines; gives the path of scores.csv.
+    """Judge the protection of a finished run beside its baselines; gives the path of scores.csv.
 
     ``changes`` are overrides of the recipe's section ``audit``, such as ``audit.level=quick``. With several
     ``threads`` (0: all cores) attackers are trained side by side, each in a process of its own on one core; a script
@@ -45,12 +46,13 @@ def audit(folder: Path | str, changes: Sequence[str] = (), threads: int = 1, on_
     ``on_done(job, seconds done, seconds in all)`` is called after each piece of work.
 
     Attackers that an earlier audit of the same protection has trained are kept. Raises RunError if the run is not
-    finished.
+    finished, or one beside it is of another split.
     """
     prepared = runs.reopen(Path(folder), changes)
-    weights = prepared.run.weights("cascade")
-    release = Seeded(runs.load_cascade(weights), prepared.recipe.seed)
-    return Audit(prepared, "cascade", release, file_hash(weights)).judge(threads, on_done)
+    protection, weights = runs.load_protection(folder), prepared.run.weights(prepared.medium.protection)
+    mark, release = file_hash(weights), prepared.medium.seeded(protection, prepared.recipe.seed)
+    rivals = averaged(prepared, protection, mark)
+    return Audit(prepared, protection.name, release, mark, rivals).judge(threads, on_done)
 
 
 def audit_folders(
@@ -59,8 +61,10 @@ def audit_folders(
 ) -> Path:  # fmt: skip
     """Judge any protector by its output: recognisers are trained on the originals, attackers on the protected.
 
-    Raises CorpusError where originals and protected files do not pair up.
+    Raises CorpusError where originals and protected files do not pair up, RecipeError if features are to be released.
     """
+    if recipe.release != "waveform":
+        raise RecipeError("folders hold sound: audit them with a recipe whose release is waveform")
     name = Path(protected).resolve().name
     if name in (*PROTECTIONS, "original", "clean") or re.fullmatch(r"pgd-\d+", name):
         raise CorpusError(f"{protected} is named like a row of the table, {name!r}. Rename the folder.")
@@ -73,15 +77,18 @@ def audit_folders(
 
 
 class Audit:
-    """Judges one release of one corpus beside its baselines."""
+    """Judges one release of one corpus beside its baselines and, under equal attackers, its rivals."""
 
-    def __init__(self, prepared: runs.Prepared, name: str, release: Releaser, fingerprint: str) -> None:
+    def __init__(
+        self, prepared: runs.Prepared, name: str, release: Releaser, fingerprint: str, rivals: Sequence[Rival] = ()
+    ) -> None:
         if processes.count() > 1:
             raise RunError("an audit runs in one process. Start it without `accelerate launch`.")
         self.prepared, self.name, self.release, self.fingerprint = prepared, name, release, fingerprint
-        self.seed, self.settings = prepared.recipe.seed, prepared.recipe.audit
+        self.seed, self.settings, self.medium = prepared.recipe.seed, prepared.recipe.audit, prepared.medium
+        self.rivals = [*rivals, *beside(prepared, [name, *(rival.name for rival in rivals)])]
         self.folder = prepared.run.folder / "audit"
-        self._built: dict[str, Seeded] = {}
+        self._built: dict[str, Any] = {}
 
     def judge(self, threads: int = 1, on_done: OnDone | None = None) -> Path:
         """Climb the ladder and write the tables; gives the path of scores.csv."""
@@ -97,14 +104,16 @@ class Audit:
 
     def bench(self, level: Level) -> Bench:
         """What the jobs of a level work on."""
+        level = self.medium.able(level)
         own = Subject(self.name, self.release, self.fingerprint, level.rungs, level.attacker_clips, judged=True)
+        rivals = [Subject(*rival, level.rungs, level.attacker_clips) for rival in self.rivals]
         trivial = [baseline(self._trivial(name), name, level) for name in level.baselines if name != "identity"]
-        named = [own, clean_speech(level, self.seed), *trivial]
+        named = [own, clean_speech(level, self.seed, self.medium.quantized), *rivals, *trivial]
         return Bench(self.prepared, {subject.name: subject for subject in named}, self.folder, level)
 
-    def _trivial(self, name: str) -> Seeded:
+    def _trivial(self, name: str) -> Any:
         if name not in self._built:  # label-only looks for its sounds for seconds
-            self._built[name] = Seeded(build(name, self.snr_db, self.prepared.guides), self.seed)
+            self._built[name] = self.medium.trivial(name, self.snr_db, self.prepared.guides, self.seed)
         return self._built[name]
 
     @cached_property
@@ -113,12 +122,12 @@ class Audit:
         speech = self.prepared.speech["validation"]
         few = speech.subset(spread(speech.clips, SNR_CLIPS))
         released = few.released(self.release)
-        snr = [quality.snr_db(few.wave(i), released.wave(i)) for i in range(len(few))]
+        snr = [quality.snr_db(few.wave(i).ravel(), released.wave(i).ravel()) for i in range(len(few))]
         return float(np.mean(np.clip(snr, -100, 100)))  # an untouched recording has an infinite one
 
     def _note(self, bench: Bench, jobs: Sequence[Job], seconds: float) -> None:
         work = sum(bench.facts(job.name)["wall"] for job in jobs)
         effort = {"level": self.settings.level, "effort": bench.level.model_dump(mode="json")}
         times = {"seconds": round(seconds, 1), "work_seconds": round(work, 1)}  # of this call; of all that is told
-        left_out = {"left_out": [*bench.left_out, *available()[1]]}
+        left_out = {"left_out": [*bench.left_out, *self.medium.left_out(self.settings)]}
         write_text(self.folder / "audit.json", json.dumps({**effort, **times, **left_out}, indent=2))

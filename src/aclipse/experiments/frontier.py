@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from aclipse.atomic import write_table
-from aclipse.contracts import Protection
+from aclipse.contracts import Protection, Release
 from aclipse.errors import RecipeError, RunError
 from aclipse.experiments import run as runs
 from aclipse.experiments.ladder.bench import Bench
@@ -55,10 +55,15 @@ def frontier(
 ) -> Path:  # fmt: skip
     """Judge every point of a sweep with ignorant, transferred and retrained listeners; gives the path of frontier.csv.
 
-    All runs must share corpus, split and recognisers; the table lies in the first one's audit. Raises RunError if they
-    do not, RecipeError for a setting out of range.
+    All runs must share corpus, split and recognisers, and release sound; the table lies in the first one's audit.
+    Raises RunError if they do not, RecipeError for a setting out of range.
     """
     prepared = runs.reopen(Path(folders[0]), changes)
+    if prepared.medium.releases is not Release.WAVEFORM:
+        raise RunError(
+            f"{folders[0]} releases features, whose change has no strength to be swept. Train it again at several "
+            "cloak.suppression, each into a folder of its own, and audit one with the others in audit.beside."
+        )
     points = _named(_points([Path(folder) for folder in folders], sweep))
     bench = _bench(prepared, points)
     with on_one_core(threads, prepared.recipe):

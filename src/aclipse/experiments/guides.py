@@ -18,9 +18,9 @@ from aclipse.audio.augment import augment
 from aclipse.contracts import Guides
 from aclipse.errors import RunError
 from aclipse.evaluators.emotion import EMOTION
+from aclipse.experiments.medium import SOUND, Medium
 from aclipse.experiments.recipe import EvaluatorSettings, Recipe
 from aclipse.models import pretrained, selfsupervised
-from aclipse.models.compact import CharacterRecognizer, ClipClassifier
 from aclipse.records import Run
 from aclipse.seeds import derive
 from aclipse.training import checkpoint, processes
@@ -30,7 +30,6 @@ from aclipse.training.recognition import Task, new_recognizer, train_recognizer
 
 log = logging.getLogger(__name__)
 
-COMPACT = {"emotion": ClipClassifier, "words": CharacterRecognizer}
 BACKBONES = {"emotion": selfsupervised.EmotionBackbone, "words": selfsupervised.WordsBackbone}
 
 
@@ -55,7 +54,7 @@ def tasks(settings: EvaluatorSettings) -> tuple[Task, Task]:
 
 def check(run: Run, settings: EvaluatorSettings) -> None:
     """Raise BackboneError for a backbone that is needed and not there, MissingExtra without transformers."""
-    trained = all(run.weights(name).exists() for name in COMPACT)
+    trained = all(run.weights(name).exists() for name in BACKBONES)
     if not trained and settings.source == "train" and settings.backbone != "compact":
         pretrained.check(settings.backbone)
 
@@ -72,24 +71,24 @@ def judging(guides: Guides, settings: EvaluatorSettings) -> dict[Task, Any]:
     return found
 
 
-def obtain(run: Run, recipe: Recipe, heard: dict[Task, dict[str, Speech]]) -> Guides:
+def obtain(run: Run, recipe: Recipe, heard: dict[Task, dict[str, Speech]], medium: Medium = SOUND) -> Guides:
     """Train the recognisers that the run lacks, or copy them; ``heard`` is the speech that each learns from."""
     lacking = [task for task in heard if not run.weights(task.name).exists()]
     if lacking and recipe.evaluators.source != "train":
         for task in lacking:
-            _copy(run, task, recipe.evaluators.source, heard[task]["test"])
+            _copy(run, task, recipe.evaluators.source, heard[task]["test"], medium)
     elif lacking and recipe.evaluators.shared_encoder:
         _train_shared(run, recipe, heard)
     else:
         for task in lacking:
             _train(run, task, recipe, heard[task])
     processes.wait()
-    return load(run)
+    return load(run, medium)
 
 
-def load(run: Run) -> Guides:
+def load(run: Run, medium: Medium = SOUND) -> Guides:
     """The frozen recognisers of a run, on this process's device; what is equal in them runs once for both."""
-    emotion, words = (checkpoint.freeze(_load(run.folder / name)[0]) for name in COMPACT)
+    emotion, words = (checkpoint.freeze(_load(run.folder / name, medium)[0]) for name in BACKBONES)
     shared = selfsupervised.share(emotion, words)
     if isinstance(emotion, selfsupervised.Backbone):
         log.info("the two recognisers share: %s", shared)
@@ -166,26 +165,28 @@ def _move_in(partial: Path, folder: Path) -> None:
     partial.rmdir()
 
 
-def _load(folder: Path) -> tuple[Any, dict[str, Any]]:
+def _load(folder: Path, medium: Medium) -> tuple[Any, dict[str, Any]]:
     if not (folder / "config.json").exists():
-        return _load_compact(folder / "weights.safetensors", folder.name)
+        return _load_compact(folder / "weights.safetensors", folder.name, medium)
     path = folder / "facts.json"
     facts = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
     return selfsupervised.load(BACKBONES[folder.name], str(folder)), facts
 
 
-def _load_compact(path: Path, name: str) -> tuple[Any, dict[str, Any]]:
-    network, facts = checkpoint.load_module(path, COMPACT[name])
+def _load_compact(path: Path, name: str, medium: Medium) -> tuple[Any, dict[str, Any]]:
+    network, facts = checkpoint.load_module(path, medium.kind("compact", name))
+    if not medium.reads(network):
+        raise RunError(f"{path} reads another kind of signal than this run releases. Take one of a run like it.")
     facts.pop("settings")
     return network, facts
 
 
-def _copy(run: Run, task: Task, source: str, test: Speech) -> None:
+def _copy(run: Run, task: Task, source: str, test: Speech, medium: Medium) -> None:
     if source == "built-in":
         with as_file(files("aclipse") / "assets" / f"{task.name}.safetensors") as path:
-            network, facts = _load_compact(path, task.name)
+            network, facts = _load_compact(path, task.name, medium)
     else:
-        network, facts = _load(Path(source) / task.name)
+        network, facts = _load(Path(source) / task.name, medium)
     known = sorted({clip.speaker for clip in test.clips} & set(facts.get("speakers", ())))
     if known and facts.get("split", {}).get("hash") != run.facts["split"]["hash"]:
         raise RunError(

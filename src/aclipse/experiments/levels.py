@@ -95,9 +95,10 @@ _ALL = (
     "speech-noise", "mp3", "mcadams", "shuffle", "source-only",  # signal processing
     "label-only", "pgd-10", "pgd-100",  # with a recogniser on the device
 )  # fmt: skip
-_PURIFIERS = (
+_PURIFIERS = (  # each medium takes its own
     "none", "low-pass-4k", "high-pass-300", "resample-8k", "requantise-8bit", "mp3-32", "opus-16", "gsm",
-    "spectral-subtraction", "shift",
+    "spectral-subtraction", "shift",  # of sound
+    "overlaps", "median-3x3", "smooth-50ms", "smooth-bands",  # of features
 )  # fmt: skip
 _CONTENT: tuple[str, ...] = ("words", "sentence", "emotion")
 _RUNGS: tuple[Rung, ...] = ("purifying", "retrained", "purified", "scratch", "inverting")
@@ -108,7 +109,7 @@ LEVELS = {
         rungs=("purifying", "retrained"),
         baseline_rungs=("retrained",),
         baseline_secrets=("words", "emotion"),
-        purifiers=("none", "low-pass-4k", "mp3-32", "spectral-subtraction"),
+        purifiers=("none", "low-pass-4k", "mp3-32", "spectral-subtraction", "overlaps", "median-3x3"),
         purifier_clips=30,
         attacker_clips=300,
         budgets=(),
@@ -167,6 +168,7 @@ class AuditSettings(Settings):
     slow_clips: int | None = Field(None, ge=0)
     independent: tuple[Literal["emotion", "words", "sentence", "sex"], ...] | None = Field(None, strict=False)
     shuffled: bool | None = None
+    beside: tuple[str, ...] = Field((), strict=False)  # folders of other runs on the same split, for the same tables
     sensitive: tuple[str, ...] = Field((), strict=False)  # emotions that are secrets here, if any
     listeners: tuple[str, ...] = Field(("words=pocketsphinx", "sentence=pocketsphinx"), strict=False)  # SECRET=SOURCE
     more_listeners: tuple[str, ...] = Field((), strict=False)  # beside them

@@ -7,12 +7,15 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Literal
 
-from pydantic import Field, ValidationError, model_validator
+from pydantic import Field, model_validator
 
+from aclipse.audio.segments import FeatureSettings
 from aclipse.contracts import Settings
 from aclipse.errors import RecipeError
 from aclipse.experiments.levels import AuditSettings, EmotionLoop, Level, WordsLoop
+from aclipse.experiments.overrides import parse
 from aclipse.protections.cascade.method import CascadeSettings
+from aclipse.protections.cloak.method import CloakSettings
 
 
 class CorpusSettings(Settings):
@@ -55,11 +58,24 @@ class Recipe(Settings):
     """Everything that a run depends on, beside its corpus."""
 
     seed: int = Field(0, ge=0)
+    release: Literal["waveform", "features"] = "waveform"  # sound, by the cascade; or features, by the cloak
     corpus: CorpusSettings = CorpusSettings()
     split: SplitSettings = SplitSettings()
     evaluators: EvaluatorSettings = EvaluatorSettings()
+    features: FeatureSettings = FeatureSettings()  # that are released
     cascade: CascadeSettings = CascadeSettings()
+    cloak: CloakSettings = CloakSettings()
     audit: AuditSettings = AuditSettings()
+
+    @model_validator(mode="after")
+    def _features_have_readers(self) -> Recipe:
+        own = self.evaluators
+        if self.release == "features" and (own.backbone != "compact" or own.source == "built-in"):
+            raise ValueError(
+                "what is published reads sound alone: with release = features, evaluators.backbone must be compact and "
+                "evaluators.source train or the folder of a run on features"
+            )
+        return self
 
 
 def read_recipe(path: Path | str, overrides: Sequence[str] | None = None) -> Recipe:
@@ -84,39 +100,4 @@ def parse_recipe(settings: dict[str, Any], source: str, overrides: Sequence[str]
     if any(override.startswith("audit.level=") for override in overrides):
         audit = {name: value for name, value in settings.get("audit", {}).items() if name not in Level.model_fields}
         settings = {**settings, "audit": audit}
-    for override in overrides:
-        _override(settings, override)
-    try:
-        return Recipe(**settings)
-    except ValidationError as error:
-        raise RecipeError("\n".join(f"{source}: {_explain(problem)}" for problem in error.errors())) from error
-
-
-def _override(settings: dict[str, Any], override: str) -> None:
-    key, equals, value = override.partition("=")
-    if not equals or not key:
-        raise RecipeError(f"--set {override}: write it as section.key=value, for example cascade.epochs=20")
-    try:
-        parsed = tomllib.loads(f"value = {value}")["value"]
-    except tomllib.TOMLDecodeError:
-        parsed = value
-    *sections, last = key.strip().split(".")
-    for section in sections:
-        settings = settings.setdefault(section, {})
-        if not isinstance(settings, dict):
-            raise RecipeError(f"--set {override}: {section} is a value, not a section")
-    settings[last] = parsed
-
-
-def _explain(problem: Any) -> str:
-    place = ".".join(str(part) for part in problem["loc"])
-    if problem["type"] == "extra_forbidden":
-        return f"{place} is not a setting. Allowed here: {', '.join(_allowed(problem['loc'][:-1]))}"
-    return f"{place} = {problem['input']!r} is not allowed: {problem['msg'].lower()}"
-
-
-def _allowed(sections: tuple[Any, ...]) -> list[str]:
-    kind: Any = Recipe
-    for section in sections:
-        kind = kind.model_fields[section].annotation
-    return sorted(kind.model_fields)
+    return parse(Recipe, settings, overrides, source)

@@ -1,4 +1,4 @@
-"""The flow of a training: corpus → split → frozen recognisers → cascade, each finished part kept on disk."""
+"""The flow of a training: corpus → split → frozen recognisers → protection, each finished part kept on disk."""
 
 from __future__ import annotations
 
@@ -19,9 +19,12 @@ from aclipse.corpora import manifest as manifests
 from aclipse.corpora import splits
 from aclipse.corpora.manifest import Manifest
 from aclipse.errors import CorpusError, RecipeError, RunError
-from aclipse.experiments import guides
+from aclipse.experiments import fitting, guides
+from aclipse.experiments.logmels import LogMels
+from aclipse.experiments.medium import SOUND, Medium
 from aclipse.experiments.recipe import Recipe, parse_recipe
-from aclipse.protections.cascade.method import Cascade, Trainer
+from aclipse.protections.cascade.method import Cascade
+from aclipse.protections.cloak.method import Cloak
 from aclipse.records import Run, environment, file_hash, now
 from aclipse.training import processes
 from aclipse.training.batches import Speech
@@ -40,6 +43,7 @@ class Prepared:
     speech: dict[str, Speech]
     guides: Guides
     split: splits.Split
+    medium: Medium = SOUND
 
 
 def prepare(recipe: Recipe, manifest: Manifest, folder: Path, resume: bool = False) -> Prepared:
@@ -51,40 +55,62 @@ def prepare(recipe: Recipe, manifest: Manifest, folder: Path, resume: bool = Fal
     clips = usable(manifest)
     manifest.only(emotions)  # an emotion that no clip has is an error before anything is written
     split = splits.split(clips, **recipe.split.model_dump(), seed=recipe.seed, emotions=emotions)
-    run, speech = Run(folder), parts(clips, split, emotions)
+    run, judged = Run(folder), _judged(clips, split, emotions)
     guides.check(run, recipe.evaluators)
     if processes.is_main():
         _open(run, recipe, manifest, resume)
         splits.write(split, folder / "split.csv")
         manifests.write(manifest, folder / "manifest.csv")
-        judged = {part: len(speech[part]) for part in splits.PARTS}
-        run.note(split={"name": split.name, "hash": split.hash, **judged})
+        counts = {part: len(own) for part, own in judged.items()}
+        run.note(split={"name": split.name, "hash": split.hash, **counts})
     processes.wait()
+    medium = medium_of(recipe, clips, split, folder)
+    speech = {part: medium.speech(own) for part, own in judged.items()}
+    return Prepared(run, recipe, speech, _guides(run, recipe, clips, split, speech, medium), split, medium)
+
+
+def _guides(
+    run: Run, recipe: Recipe, clips: Sequence[Clip], split: splits.Split, speech: dict[str, Speech], medium: Medium
+) -> Guides:
+    if all(run.weights(name).exists() for name in RECOGNISERS):
+        return guides.load(run, medium)
+    emotion, words = (medium.task(task) for task in guides.tasks(recipe.evaluators))
+    lesson = medium.lesson(speech["train"], recipe.seed)
     # words can be learned from every emotion, so that recogniser hears all clips of the training part
-    emotion, words = guides.tasks(recipe.evaluators)
-    heard = {emotion: speech, words: {**parts(clips, split), "validation": speech["validation"]}}
-    return Prepared(run, recipe, speech, guides.obtain(run, recipe, heard), split)
+    whole = medium.speech(split.of(clips, "train"))
+    heard = {emotion: {**speech, "train": lesson}, words: {**speech, "train": whole}}
+    return guides.obtain(run, recipe, heard, medium)
 
 
 def train(recipe: Recipe, manifest: Manifest, folder: Path | str, resume: bool = False) -> Run:
-    """Train the recognisers and the cascade of a recipe into a run folder.
+    """Train the recognisers and the protection of a recipe into a run folder.
 
     With ``resume``, what an interrupted run of the same recipe and corpus has done is kept, and the final weights are
     those of a run that was never interrupted.
     """
     prepared = prepare(recipe, manifest, Path(folder), resume)
-    run, speech = prepared.run, prepared.speech
-    if not run.weights("cascade").exists():
-        trainer = Trainer(recipe.cascade, prepared.guides, speech, recipe.seed)
-        cascade = trainer.run(run.folder / "cascade")
+    run, part = prepared.run, prepared.medium.protection
+    if not run.weights(part).exists():
+        protection = fitting.fitted(recipe, prepared.guides, prepared.speech, prepared.medium, run.folder / part)
         if processes.is_main():
-            cascade.save(run.weights("cascade"))
+            protection.save(run.weights(part))
     if processes.is_main():
-        run.note(weights={part: file_hash(run.weights(part)) for part in (*RECOGNISERS, "cascade")})
+        run.note(weights={name: file_hash(run.weights(name)) for name in (*RECOGNISERS, part)})
     return run
 
 
-def reopen(folder: Path, changes: Sequence[str] = ()) -> Prepared:
+@dataclass(frozen=True)
+class Trained:
+    """A run whose recognisers are there, of which nothing is in memory yet."""
+
+    run: Run
+    recipe: Recipe
+    clips: list[Clip]
+    split: splits.Split
+    medium: Medium
+
+
+def find(folder: Path, changes: Sequence[str] = ()) -> Trained:
     """A run trained before; ``changes`` are overrides of its recipe's section ``audit``.
 
     Raises RunError if the folder holds none or it is not finished, RecipeError for an override of anything else.
@@ -99,9 +125,24 @@ def reopen(folder: Path, changes: Sequence[str] = ()) -> Prepared:
     unfinished = [part for part in RECOGNISERS if not run.weights(part).exists()]
     if unfinished:
         raise RunError(f"{folder} has no {unfinished[0]} recogniser yet. Go on with: aclipse train … --resume")
-    manifest, split = manifests.read(folder / "manifest.csv"), splits.read(folder / "split.csv")
-    speech = parts(usable(manifest), split, recipe.corpus.emotions)
-    return Prepared(run, recipe, speech, guides.load(run), split)
+    clips, split = usable(manifests.read(folder / "manifest.csv")), splits.read(folder / "split.csv")
+    return Trained(run, recipe, clips, split, medium_of(recipe, clips, split, folder))
+
+
+def reopen(folder: Path, changes: Sequence[str] = ()) -> Prepared:
+    """The same with its speech and its recognisers; errors as of `find`."""
+    found = find(folder, changes)
+    run, recipe, medium = found.run, found.recipe, found.medium
+    judged = _judged(found.clips, found.split, recipe.corpus.emotions)
+    speech = {part: medium.speech(own) for part, own in judged.items()}
+    return Prepared(run, recipe, speech, guides.load(run, medium), found.split, medium)
+
+
+def medium_of(recipe: Recipe, clips: Sequence[Clip], split: splits.Split, folder: Path) -> Medium:
+    """What a recipe releases; of features, ``clips`` are all that will be heard of."""
+    if recipe.release == "waveform":
+        return SOUND
+    return LogMels(recipe.features, tuple(clips), tuple(split.of(clips, "train")), folder / "features")
 
 
 def chosen(manifest: Manifest, only: dict[str, str]) -> Manifest:
@@ -140,8 +181,12 @@ def usable(manifest: Manifest) -> list[Clip]:
 
 def parts(clips: Sequence[Clip], split: splits.Split, emotions: Sequence[str] = ()) -> dict[str, Speech]:
     """The recordings of each part of a split, those with one of ``emotions`` if any are given."""
+    return {part: Speech(own) for part, own in _judged(clips, split, emotions).items()}
+
+
+def _judged(clips: Sequence[Clip], split: splits.Split, emotions: Sequence[str]) -> dict[str, list[Clip]]:
     kept = [clip for clip in clips if not emotions or clip.emotion in emotions]
-    return {part: Speech(split.of(kept, part)) for part in splits.PARTS}
+    return {part: split.of(kept, part) for part in splits.PARTS}
 
 
 def load_cascade(folder: Path | str) -> Cascade:
@@ -151,6 +196,12 @@ def load_cascade(folder: Path | str) -> Cascade:
     """
     path = Path(folder)
     return Cascade.load(path if path.suffix == ".safetensors" else Run(path).weights("cascade"))
+
+
+def load_protection(folder: Path | str) -> Cascade | Cloak:
+    """The protection of a finished run, of sound or of features; raises RunError if there is none."""
+    cloak = Run(Path(folder)).weights(LogMels.protection)
+    return Cloak.load(cloak) if cloak.exists() else load_cascade(folder)
 
 
 def _open(run: Run, recipe: Recipe, manifest: Manifest, resume: bool) -> None:
@@ -180,6 +231,8 @@ def check_same(run: Run, recipe: Recipe, manifest: Manifest) -> None:
     """
     wanted = json.loads(json.dumps(_asked(recipe, manifest)))
     facts = run.facts
+    if isinstance(facts.get("recipe"), dict):  # one of an earlier version lacks the sections that came later
+        facts["recipe"] = {**Recipe().model_dump(mode="json"), **facts["recipe"]}
     differing = [key for key in wanted if _trained(wanted[key]) != _trained(facts.get(key))]
     if differing:
         raise RunError(f"{run.folder} holds a run of another {' and '.join(differing)}. Give another --output.")

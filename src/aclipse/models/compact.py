@@ -1,7 +1,7 @@
-"""Small log-mel networks that train from scratch in minutes on a CPU and are differentiable to the waveform.
+"""Small log-mel networks that train from scratch in minutes on a CPU and are differentiable to what they hear.
 
-Every layer of a trained network acts on single frames or is masked to true frames, so a score never depends on batch or
-padding.
+They hear sound, or features that a device has released. Every layer of a trained network acts on single frames or is
+masked to true frames, so a score never depends on batch or padding.
 """
 
 from __future__ import annotations
@@ -16,6 +16,39 @@ from aclipse.audio.features import LogMel
 from aclipse.audio.signal import mask_of
 from aclipse.errors import CorpusError
 from aclipse.models import text
+
+
+class Given(nn.Module):
+    """Features that were given, in place of those of sound: segments end to end, joined again as `segments.join` does.
+
+    ``(batch, count · segment, bands), (batch,) -> (batch, bands, frames), (batch,)``: where segments overlap their
+    mean, and zero past each recording's end.
+
+    >>> joined, frames = Given(segment=4, hop=3)(torch.ones(2, 8, 5), torch.tensor([8, 4]))
+    >>> joined.shape, frames.tolist(), joined[1, 0].tolist()
+    (torch.Size([2, 5, 7]), [7, 4], [1.0, 1.0, 1.0, 1.0, 0.0, 0.0, 0.0])
+    """
+
+    def __init__(self, segment: int, hop: int) -> None:
+        super().__init__()
+        self.segment, self.hop = segment, hop
+
+    def forward(self, features: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor]:
+        pieces = features.transpose(1, 2).unflatten(-1, (-1, self.segment))  # (batch, bands, count, segment)
+        counts = torch.div(lengths, self.segment, rounding_mode="floor")
+        true = mask_of(counts, pieces.shape[2])
+        size = (pieces.shape[2] - 1) * self.hop + self.segment
+        total, times = pieces.new_zeros(*pieces.shape[:2], size), pieces.new_zeros(len(pieces), 1, size)
+        for number, present in enumerate(true.T):
+            place = slice(number * self.hop, number * self.hop + self.segment)
+            total[..., place] += pieces[:, :, number] * present[:, None, None]
+            times[..., place] += present[:, None, None]
+        return total / times.clamp(min=1), (counts - 1) * self.hop + self.segment
+
+
+def front_end(bands: int, cut: Sequence[int]) -> nn.Module:
+    """What the layers of a network begin with: of sound, or of features cut into segments, ``cut = (segment, hop)``."""
+    return Given(*cut) if cut else LogMel(bands)
 
 
 class FrameNorm(nn.LayerNorm):
@@ -87,18 +120,22 @@ class LabelReader(nn.Module):
 class ClipClassifier(LabelReader):
     """One label for a whole recording: an emotion, a known sentence, a sex.
 
-    Log-mel, convolutions, then attentive mean and deviation over true frames, then a linear layer.
+    Log-mel, convolutions, then attentive mean and deviation over true frames, then a linear layer. With
+    ``cut = (segment, hop)`` it reads segments of features in place of sound, as all networks here do.
 
     >>> classifier = ClipClassifier(("happy", "sad"))
     >>> classifier(torch.randn(3, 16000), torch.full((3,), 16000)).shape
     torch.Size([3, 2])
     """
 
-    def __init__(self, labels: Sequence[str], width: int = 96, bands: int = 64, dropout: float = 0.2) -> None:
+    def __init__(
+        self, labels: Sequence[str], width: int = 96, bands: int = 64, dropout: float = 0.2, cut: Sequence[int] = ()
+    ) -> None:
         super().__init__()
-        self.settings = {"labels": list(labels), "width": width, "bands": bands, "dropout": dropout}
+        sizes = {"width": width, "bands": bands, "dropout": dropout, "cut": list(cut)}
+        self.settings = {"labels": list(labels), **sizes}
         self.labels = tuple(labels)
-        self.features = LogMel(bands)
+        self.features = front_end(bands, cut)
         shapes = ((bands, 1), (width, 2), (width, 2), (width, 2))
         self.layers = nn.ModuleList(FrameConv((size, width), 5, stride, 1, dropout) for size, stride in shapes)
         for layer in self.layers:  # 4 points of UAR above FrameNorm on unseen CREMA-D speakers; fixed once trained
@@ -145,10 +182,10 @@ class CharacterRecognizer(CharacterReader):
 
     DILATIONS = (1, 2, 4, 1, 2, 4)
 
-    def __init__(self, width: int = 192, bands: int = 64, dropout: float = 0.1) -> None:
+    def __init__(self, width: int = 192, bands: int = 64, dropout: float = 0.1, cut: Sequence[int] = ()) -> None:
         super().__init__()
-        self.settings = {"width": width, "bands": bands, "dropout": dropout}
-        self.features = LogMel(bands)
+        self.settings = {"width": width, "bands": bands, "dropout": dropout, "cut": list(cut)}
+        self.features = front_end(bands, cut)
         shapes = (((bands, width), 7, 3), ((width, width), 5, 1))
         self.stem = nn.ModuleList(FrameConv(sizes, k, stride, 1, dropout) for sizes, k, stride in shapes)
         self.residual = nn.ModuleList(FrameConv((width, width), 5, 1, d, dropout) for d in self.DILATIONS)

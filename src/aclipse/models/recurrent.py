@@ -1,9 +1,9 @@
 """Recurrent recognisers over an auditory spectrogram: another family than `compact`, for listeners that guided nobody.
 
 Window, filterbank, compression, normalisation and layers all differ from those of the convolutional networks, so what
-was learned against one family has no reason to fool the other. Frames are stacked to 40 ms before anything steps
-through time, and the backward direction reads each recording reversed within its own length: nothing is packed, and
-padding, which always comes after the true frames, never reaches them.
+was learned against one family has no reason to fool the other; where features are given, normalisation and layers do.
+Frames are stacked to 40 ms before anything steps through time, and the backward direction reads each recording reversed
+within its own length: nothing is packed, and padding, which always comes after the true frames, never reaches them.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from torch.nn import functional as F
 from aclipse.audio.signal import mask_of, rms
 from aclipse.contracts import SAMPLE_RATE
 from aclipse.models import text
-from aclipse.models.compact import CharacterReader, LabelReader, spec_augment
+from aclipse.models.compact import CharacterReader, Given, LabelReader, spec_augment
 
 WINDOW = 320  # samples, 20 ms
 HOP = 160  # samples, 10 ms
@@ -69,12 +69,33 @@ class Cochleagram(nn.Module):
         power = (spectrum.real.square() + spectrum.imag.square()) / WINDOW
         loudness = (self.filters.T @ power + FLOOR) ** POWER
         frames = lengths // HOP + 1
-        mask = mask_of(frames, loudness.shape[-1])[:, None]
-        mean = (loudness * mask).sum(-1) / frames[:, None]
-        centred = (loudness - mean[..., None]) * mask
-        deviation = (centred.square().sum(-1) / frames[:, None] + 1e-4).sqrt()
-        colour = torch.cat([mean - mean.mean(1, keepdim=True), deviation.log()], 1)
-        return centred / deviation[..., None], colour, frames
+        return *standardised(loudness, frames), frames
+
+
+class StandardisedGiven(Given):
+    """Given features, normalised over again as a `Cochleagram` is, for each recording on its own; the same outputs."""
+
+    def forward(self, features: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor, Tensor]:  # type: ignore[override]
+        joined, frames = super().forward(features, lengths)
+        return *standardised(joined, frames), frames
+
+
+def standardised(loudness: Tensor, frames: Tensor) -> tuple[Tensor, Tensor]:
+    """Each band at zero mean and unit variance over true frames, ``(batch, bands, frames)``, and what that took away.
+
+    The latter is ``(batch, 2 * bands)``: means about their mean, logarithms of deviations.
+    """
+    mask = mask_of(frames, loudness.shape[-1])[:, None]
+    mean = (loudness * mask).sum(-1) / frames[:, None]
+    centred = (loudness - mean[..., None]) * mask
+    deviation = (centred.square().sum(-1) / frames[:, None] + 1e-4).sqrt()
+    colour = torch.cat([mean - mean.mean(1, keepdim=True), deviation.log()], 1)
+    return centred / deviation[..., None], colour
+
+
+def auditory(bands: int, cut: Sequence[int]) -> nn.Module:
+    """What the layers begin with: of sound, or of features cut into segments, ``cut = (segment, hop)``."""
+    return StandardisedGiven(*cut) if cut else Cochleagram(bands)
 
 
 def stack_frames(x: Tensor, frames: Tensor) -> tuple[Tensor, Tensor]:
@@ -138,14 +159,14 @@ class RecurrentClassifier(LabelReader):
     """
 
     def __init__(
-        self, labels: Sequence[str], width: int = 64, bands: int = 40, layers: int = 2, dropout: float = 0.3
-    ) -> None:
+        self, labels: Sequence[str], width: int = 64, bands: int = 40, layers: int = 2, dropout: float = 0.3,
+        cut: Sequence[int] = (),
+    ) -> None:  # fmt: skip
         super().__init__()
-        self.settings = {
-            "labels": list(labels), "width": width, "bands": bands, "layers": layers, "dropout": dropout,
-        }  # fmt: skip
+        sizes = {"width": width, "bands": bands, "layers": layers, "dropout": dropout, "cut": list(cut)}
+        self.settings = {"labels": list(labels), **sizes}
         self.labels = tuple(labels)
-        self.features = Cochleagram(bands)
+        self.features = auditory(bands, cut)
         self.entry = nn.Linear(SPAN * bands, 2 * width)
         self.layers = nn.ModuleList(TwoWay(width, dropout) for _ in range(layers))
         self.attention = nn.Linear(2 * width, 2 * width)
@@ -174,10 +195,12 @@ class RecurrentRecognizer(CharacterReader):
 
     OUTPUTS = 2  # frames that a step gives
 
-    def __init__(self, width: int = 160, bands: int = 40, layers: int = 3, dropout: float = 0.15) -> None:
+    def __init__(
+        self, width: int = 160, bands: int = 40, layers: int = 3, dropout: float = 0.15, cut: Sequence[int] = ()
+    ) -> None:
         super().__init__()
-        self.settings = {"width": width, "bands": bands, "layers": layers, "dropout": dropout}
-        self.features = Cochleagram(bands)
+        self.settings = {"width": width, "bands": bands, "layers": layers, "dropout": dropout, "cut": list(cut)}
+        self.features = auditory(bands, cut)
         self.entry = nn.Linear(SPAN * bands, 2 * width)
         self.layers = nn.ModuleList(TwoWay(width, dropout) for _ in range(layers))
         self.head = nn.Sequential(

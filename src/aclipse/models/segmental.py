@@ -67,7 +67,8 @@ class SegmentClassifier(LabelReader):
     def logits(self, pieces: Tensor) -> Tensor:
         """What each segment says, ``(segments, segment, bands) -> (segments, labels)``."""
         x = self.convolutions(pieces[:, None].contiguous(memory_format=torch.channels_last))
-        return self.head(self.recurrent(x.permute(0, 2, 1, 3).flatten(2))[0].flatten(1))
+        with torch.backends.cudnn.flags(enabled=self.training):  # cuDNN has no gradient of a frozen recurrence
+            return self.head(self.recurrent(x.permute(0, 2, 1, 3).flatten(2))[0].flatten(1))
 
     def loss(self, waves: Tensor, lengths: Tensor, targets: Sequence[str]) -> Tensor:
         """Mean cross-entropy of a recording's segments, in nats; raises CorpusError for a label that is not known."""

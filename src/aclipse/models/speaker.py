@@ -10,10 +10,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from aclipse.audio.features import LogMel
 from aclipse.audio.signal import mask_of
 from aclipse.errors import CorpusError
-from aclipse.models.compact import FrameConv
+from aclipse.models.compact import FrameConv, front_end
 
 SCALE = 15.0  # of cosines, so that a softmax over them can be sharp
 
@@ -65,13 +64,14 @@ class SpeakerEmbedder(nn.Module):
         bands: int = 64,
         dropout: float = 0.2,
         margin: float = 0.2,
+        cut: Sequence[int] = (),
     ) -> None:
         super().__init__()
         sizes = {"size": size, "width": width, "bands": bands, "dropout": dropout, "margin": margin}
-        self.settings = {"speakers": list(speakers), **sizes}
+        self.settings = {"speakers": list(speakers), **sizes, "cut": list(cut)}
         self.speakers = tuple(speakers)
         self.margin = margin  # by which the cosine of a clip's own speaker has to be the greatest
-        self.features = LogMel(bands)
+        self.features = front_end(bands, cut)
         shapes = ((bands, 1), (width, 2), (width, 2))
         self.layers = nn.ModuleList(FrameConv((inputs, width), 5, stride, 1, dropout) for inputs, stride in shapes)
         for layer in self.layers:  # as in ClipClassifier; fixed once trained

@@ -134,7 +134,7 @@ def _budget_panel(axes: Axes, run: RunFolder, curves: Sequence[Curve]) -> None:
     axes.xaxis.set_minor_formatter(NullFormatter())
     axes.set_xticks(sorted({point.clips for curve in curves for point in curve.points}))
     axes.tick_params(axis="x", which="minor", length=0)
-    axes.set(xlabel="protected clips learned from", ylabel=titled(metric).replace(" %", ""))
+    axes.set(xlabel="protected clips learned from", ylabel=f"{curves[0].secret}: {titled(metric).replace(' %', '')}")
     axes.yaxis.set_major_formatter(PercentFormatter(1.0))
     axes.set_ylim(bottom=0)
     _minutes(axes, curves)

@@ -8,28 +8,25 @@ from aclipse.report.folder import RunFolder
 from aclipse.report.ladder import Finding, counting, findings, protector, quality
 from aclipse.report.rows import Score
 from aclipse.report.tables import Cell, Column, Table
-from aclipse.report.vocabulary import BASELINES, BOUND, TRAINED, format_interval, format_value, subject_rank
+from aclipse.report.vocabulary import (
+    BASELINES,
+    BOUND,
+    SECRETS,
+    TRAINED,
+    format_interval,
+    format_value,
+    subject_rank,
+    titled,
+)
 
-HEADINGS = (  # what, for whom
-    ("UAR %", "guiding"),
-    ("UAR %", "indep."),
-    ("UAR %", "retrained"),
-    ("WER %", "ignorant"),
-    ("WER %", "best att."),
-    ("SNR", "dB"),
-    ("time", "s/utt."),
-)
-COLUMNS = (
-    *(Column("utility", "uar", level, "") for level in ("ignorant", "transferred", "retrained")),
-    *(Column("privacy", "wer", level, "") for level in ("ignorant", "best attacker")),
-    *(Column("quality", metric, "none", "") for metric in ("snr_db", "seconds")),
-)
 _LEVELS = ("ignorant", "transferred", "retrained")
+_BEST = "best attacker"
+_SHORT = {"ignorant": "ignorant", "retrained": "retrained", "transferred": "indep.", _BEST: "best att."}
 
 
 @dataclass(frozen=True, slots=True)
 class Compared:
-    """A subject's figures in the order of HEADINGS, as scores; None where not measured or not shown."""
+    """A subject's figures in the order of `columns`, as scores; None where not measured or not shown."""
 
     subject: str
     scores: tuple[Score | None, ...]
@@ -43,6 +40,29 @@ class Compared:
     def intervals(self) -> tuple[str, ...]:
         """Their intervals."""
         return tuple(format_interval(s.metric, s.low, s.high) if s else "" for s in self.scores)
+
+
+def columns(run: RunFolder) -> list[Column]:
+    """What is compared: emotion, words, what a cloak was to hide besides, and the cost; secrets named by the judge."""
+    return [
+        *(Column("utility", "uar", level, "") for level in _LEVELS),
+        *(Column("privacy", "wer", level, "") for level in ("ignorant", _BEST)),
+        *(Column("privacy", SECRETS[name].metric, _BEST, name) for name in aims(run)),
+        *(Column("quality", metric, "none", "") for metric in ("snr_db", "seconds")),
+    ]
+
+
+def headings(run: RunFolder) -> list[tuple[str, str]]:
+    """The same in two short lines each, for a terminal: what, for whom."""
+    return [_heading(column) for column in columns(run)]
+
+
+def aims(run: RunFolder) -> list[str]:
+    """The secrets beside words that a cloak among the subjects was trained to hide, as far as they were asked for."""
+    if not any(name.startswith("cloak") for name in subjects(run)):
+        return []
+    asked = run.about.get("recipe", {}).get("cloak", {}).get("secrets", [])
+    return [name for name in asked if name in SECRETS and any(s.metric == SECRETS[name].metric for s in run.scores)]
 
 
 def comparison(run: RunFolder) -> list[Compared]:
@@ -78,13 +98,13 @@ def _attacker(finding: Finding) -> tuple[str, str]:
 
 def comparison_table(run: RunFolder) -> Table:
     """The same as a table for the page, without columns that nobody has."""
-    rows = comparison(run)
-    kept = [i for i in range(len(COLUMNS)) if any(row.scores[i] for row in rows)]
+    rows, named = comparison(run), columns(run)
+    kept = [i for i in range(len(named)) if any(row.scores[i] for row in rows)]
     used = [row.scores[i] for row in rows for i in kept]
     return Table(
-        columns=[COLUMNS[i] for i in kept],
+        columns=[named[i] for i in kept],
         rows={row.subject: [Cell(row.texts[i], row.intervals[i]) for i in kept] for row in rows},
-        chance=[format_value(COLUMNS[i].metric, run.chance.get(COLUMNS[i].metric)) for i in kept],
+        chance=[format_value(named[i].metric, run.chance.get(named[i].metric)) for i in kept],
         splits=list(dict.fromkeys(score.split for score in used if score and score.split)),
         clips=sorted({score.n for score in used if score and score.n is not None}),
     )
@@ -98,7 +118,7 @@ def rivals(run: RunFolder) -> list[tuple[Finding, Finding, Finding, Finding]]:
     own = protector(run.scores)
     present = [name for name in subjects(run) if name in BASELINES and name != BOUND]
     pairs = [
-        (best_attacker(run, own, "words"), best_attacker(run, name, "words"), *_emotions(run, name))
+        (best_attacker(run, own, "words"), best_attacker(run, name, "words"), *emotions(run, name))
         for name in (present if own not in BASELINES else ())
     ]
     known = [(a, b, c, d) for a, b, c, d in pairs if a and b and c and d]
@@ -109,8 +129,8 @@ def _ahead(own: Finding, other: Finding) -> bool:
     return own.score.floor > other.score.ceiling
 
 
-def _emotions(run: RunFolder, name: str) -> tuple[Finding | None, Finding | None]:
-    """The protector's emotion and a rival's, by the judge that counts."""
+def emotions(run: RunFolder, name: str) -> tuple[Finding | None, Finding | None]:
+    """The protector's emotion and another subject's, by the judge that counts; None where it did not hear both."""
     own = counting(findings(run)).get("emotion")
     place = (own.score.judge, own.score.knowledge) if own and not own.doubt else None
     same = [f for f in findings(run, name) if (f.score.judge, f.score.knowledge) == place and f.secret == "emotion"]
@@ -119,19 +139,33 @@ def _emotions(run: RunFolder, name: str) -> tuple[Finding | None, Finding | None
 
 def _row(run: RunFolder, name: str) -> Compared:
     found = findings(run, name)
-    emotion = [_level(found, "emotion", level) for level in _LEVELS]
-    best = best_attacker(run, name, "words")
-    words = [_level(found, "words", "ignorant"), best.score if best else None]
-    sound = [_sound(run, name, metric) for metric in ("snr_db", "seconds")]
-    return Compared(name, (*emotion, *words, *sound))
+    secrets = {SECRETS[secret].metric: secret for secret in ("words", *aims(run))}
+    return Compared(name, tuple(_figure(run, name, found, column, secrets) for column in columns(run)))
 
 
-def _level(found: list[Finding], secret: str, level: str) -> Score | None:
+def _figure(run: RunFolder, name: str, found: list[Finding], column: Column, secrets: dict[str, str]) -> Score | None:
+    if column.role == "quality":
+        return _measured(run, name, column.metric)
+    if column.knowledge == _BEST:
+        best = best_attacker(run, name, secrets[column.metric])
+        return best.score if best else None
+    return heard_at(found, secrets.get(column.metric, "emotion"), column.knowledge)
+
+
+def _heading(column: Column) -> tuple[str, str]:
+    if column.role == "quality":
+        return {"snr_db": ("SNR", "dB"), "seconds": ("time", "s/utt.")}[column.metric]
+    guiding = column.role == "utility" and column.knowledge == "ignorant"
+    return f"{column.judge} {titled(column.metric)}".strip(), "guiding" if guiding else _SHORT[column.knowledge]
+
+
+def heard_at(found: list[Finding], secret: str, level: str) -> Score | None:
+    """What the first listener of a level got of a secret, if it can be shown."""
     own = [f.score for f in found if (f.secret, f.score.knowledge) == (secret, level) and not f.doubt]
     return own[0] if own else None
 
 
-def _sound(run: RunFolder, name: str, metric: str) -> Score | None:
+def _measured(run: RunFolder, name: str, metric: str) -> Score | None:
     if quality(run.scores, name, metric) is None:
         return None
     return next(s for s in run.scores if (s.subject, s.metric) == (name, metric))

@@ -26,7 +26,7 @@ PNG_DPI = 180
 INK, MUTED, GRID = "#1d1c1a", "#6f6a62", "#e6e2da"
 BLUE, ORANGE, GREEN, YELLOW, PINK, SKY = "#0072b2", "#d55e00", "#009e73", "#e69f00", "#cc79a7", "#56b4e9"
 OTHERS = ((ORANGE, "^"), (PINK, "P"), (SKY, "d"), ("#5b4a9c", "<"))
-SUBJECT_STYLE = {"identity": (INK, "s"), "cascade": (BLUE, "o"), "low-pass": (YELLOW, "v")} | {
+SUBJECT_STYLE = {"identity": (INK, "s"), "cascade": (BLUE, "o"), "cloak": (ORANGE, "o"), "low-pass": (YELLOW, "v")} | {
     "white-noise": (GREEN, "D"),
     "silence": (MUTED, "X"),
     "speech-noise": (GREEN, "d"),

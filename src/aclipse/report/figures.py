@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from aclipse.report.comparison import comparison
+from aclipse.report.comparison import best_attacker, heard_at
 from aclipse.report.drawing import BLUE, INK, MUTED, ORANGE, SKY, WIDTH, Point, place_labels, style_of, themed
 from aclipse.report.folder import RunFolder
+from aclipse.report.ladder import findings
 from aclipse.report.rows import ClipScore, Interval, Score
 from aclipse.report.tables import subjects
+from aclipse.report.vocabulary import SECRETS, metric_of
 
 if TYPE_CHECKING:
     import numpy as np
@@ -20,19 +22,20 @@ if TYPE_CHECKING:
 History = Sequence[dict[str, float | None]]  # one row an epoch
 
 IGNORANT, BEST = "ignorant listener", "best attacker"
+PLANES = {"words": "words heard wrong (WER)"}  # how the axis is named, if not as in the ladder
 READINGS = {"wer": ("words wrong (WER)", ORANGE), "uar": ("emotion (UAR)", BLUE), "accuracy": ("accuracy", SKY)}
 TERMS = {"cross_entropy": "emotion loss (CE)", "ctc": "word loss (CTC)", "snr_db": "SNR, dB"}
 
 
 @themed
-def plane_figure(run: RunFolder) -> Figure:
-    """Privacy against utility: WER to the right, UAR upwards; filled = the ignorant listener, hollow = the best one."""
+def plane_figure(run: RunFolder, secret: str = "words") -> Figure:
+    """Privacy to the right against utility upwards; filled = the ignorant listener, hollow = the best attacker."""
     from matplotlib.figure import Figure
     from matplotlib.ticker import PercentFormatter
 
     figure, chance = Figure(figsize=(WIDTH, 4.4)), run.chance.get("uar")
     axes = figure.subplots()
-    looks, points = style_of(subjects(run.scores)), plane_points(run)
+    looks, points = style_of(subjects(run.scores)), plane_points(run, secret)
     labels: list[tuple[Point, str]] = []
     drawn: list[Point] = []  # where labels should not go
     for subject in dict.fromkeys(name for name, _ in points):
@@ -43,29 +46,42 @@ def plane_figure(run: RunFolder) -> Figure:
         drawn += cross(axes, x, y, looks[subject], hollow=kind != IGNORANT)
     if chance is not None:
         axes.axhline(chance, color=MUTED, lw=1, ls="--", zorder=0)
-        axes.annotate("emotion guessed", (0.01, chance), (0, -4), fontsize=8, color=MUTED, va="top", **_OFFSET)
-    axes.set(xlabel="words heard wrong (WER)", ylabel="emotion read right (UAR)")
-    axes.set_title("better: words hidden, emotion kept ↗", loc="right", color=MUTED, fontsize=9)
+        axes.annotate(
+            "emotion guessed", (0.01, chance), (0, -4), xycoords=("axes fraction", "data"), va="top", **_SMALL
+        )
+    axes.set(xlabel=PLANES.get(secret, SECRETS[secret].axis), ylabel="emotion read right (UAR)")
+    axes.set_title(f"better: {secret} hidden, emotion kept ↗", loc="right", color=MUTED, fontsize=9)
     axes.margins(0.1, 0.14)
-    axes.set_xlim(left=0)
+    _private_to_the_right(axes, secret)
     axes.xaxis.set_major_formatter(PercentFormatter(1.0))
     axes.yaxis.set_major_formatter(PercentFormatter(1.0))
     if chance is not None:
-        drawn += [(axes.get_xlim()[1] * i / 100, chance) for i in range(101)]
+        drawn += [(max(axes.get_xlim()) * i / 100, chance) for i in range(101)]
     place_labels(figure, axes, drawn, labels)
     return figure
 
 
-def plane_points(run: RunFolder) -> dict[tuple[str, str], tuple[Score, Score]]:
-    """(subject, which listener) → (WER, UAR): emotion by the independent judge where it was heard, else the guiding."""
+def plane_points(run: RunFolder, secret: str = "words") -> dict[tuple[str, str], tuple[Score, Score]]:
+    """(subject, which listener) → (figure of the secret, UAR of emotion).
+
+    Emotion is read by the independent judge where it was heard, else by the guiding one.
+    """
     found = {}
-    for row in comparison(run):
-        guiding, independent, _, ignorant, best, *_ = row.scores
-        emotion = independent or guiding
-        for kind, words in ((IGNORANT, ignorant), (BEST, best)):
-            if words and emotion:
-                found[row.subject, kind] = (words, emotion)
+    for name in subjects(run.scores):
+        told, best = findings(run, name), best_attacker(run, name, secret)
+        emotion = heard_at(told, "emotion", "transferred") or heard_at(told, "emotion", "ignorant")
+        for kind, figure in ((IGNORANT, heard_at(told, secret, "ignorant")), (BEST, best.score if best else None)):
+            if figure and emotion:
+                found[name, kind] = (figure, emotion)
     return found
+
+
+def _private_to_the_right(axes: Axes, secret: str) -> None:
+    """Rates from 0 on; turned round where a low figure is the private one."""
+    if metric_of(SECRETS[secret].metric).better > 0:
+        axes.set_xlim(left=0)
+    else:
+        axes.invert_xaxis()
 
 
 def confusion(clips: Sequence[ClipScore], labels: Sequence[str]) -> NDArray[np.int64]:
@@ -161,6 +177,7 @@ def listener_curves(histories: Mapping[str, History]) -> dict[str, str]:
 
 
 _OFFSET: dict[str, Any] = {"textcoords": "offset points"}
+_SMALL: dict[str, Any] = {**_OFFSET, "fontsize": 8, "color": MUTED}
 
 
 def _line(axes: Axes, start: Point, end: Point, **look: Any) -> list[Point]:

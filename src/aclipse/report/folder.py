@@ -26,6 +26,8 @@ from aclipse.report.rows import (
 
 History = list[dict[str, float | None]]  # one row an epoch
 
+HISTORIES = ("emotion", "words", "cascade", "cloak/perturbation", "cloak/suppression")
+
 
 @dataclass(frozen=True, slots=True)
 class RunFolder:
@@ -44,7 +46,7 @@ class RunFolder:
     slices: list[Slice] = field(default_factory=list)
     pairs: list[Pair] = field(default_factory=list)
     frontier: list[Setting] = field(default_factory=list)
-    history: dict[str, History] = field(default_factory=dict)  # emotion, words, cascade
+    history: dict[str, History] = field(default_factory=dict)  # by the folder that it lies in: HISTORIES
     listen: dict[str, dict[str, Path]] = field(default_factory=dict)  # subject → clip id → audio file
 
 
@@ -55,7 +57,7 @@ def read_run(run: Path) -> RunFolder:
     """
     if not run.is_dir():
         raise RunError(f"{run} is not a folder. Give the folder that `aclipse train` or `aclipse audit` wrote.")
-    histories = {part: _history(run / part / "history.csv") for part in ("emotion", "words", "cascade")}
+    histories = {part: _history(run / part / "history.csv") for part in HISTORIES}
     audit = run / "audit"
     return RunFolder(
         path=run,

@@ -10,14 +10,17 @@ from pathlib import Path
 from string import Template
 
 from aclipse.atomic import write_text
-from aclipse.report import evidence, frontier, listening, methods, plates, sections
+from aclipse.report import cloak, evidence, frontier, listening, methods, plates, sections, training
 from aclipse.report.folder import RunFolder, read_run
 from aclipse.report.ladder import protector
-from aclipse.report.wording import headline
+from aclipse.report.medium import medium_of
+from aclipse.report.vocabulary import SECRETS
+from aclipse.report.wording import headline, join, named
 
 ORDER = (
     sections.ladder,
     sections.overview,
+    cloak.device,
     listening.clips,
     evidence.investment,
     evidence.attackers,
@@ -27,16 +30,15 @@ ORDER = (
     plates.confusions,
     plates.plane,
     frontier.sweep,
-    plates.training,
+    training.training,
     sections.recalls,
     sections.quality,
     methods.provenance,
     methods.methods,
 )
 LEDE = (
-    "A recording tells two things at once: what was said and how the speaker felt. {protection} is meant to change the"
-    " sound so that the feeling can still be read but the words cannot. This page shows how far that worked: which"
-    " listeners were tried, what each of them still understood, and what it cost in sound."
+    "{meant} This page shows how far that worked: which listeners were tried, what each of them still understood, and"
+    " {cost}."
 )
 log = logging.getLogger(__name__)
 
@@ -66,11 +68,19 @@ def render(run: RunFolder) -> str:
         style=here.joinpath("style.css").read_text(encoding="utf-8"),
         overline=escape(f"aclipse report · {corpus} · {name}"),
         headline=escape(headline(run)),
-        lede=escape(LEDE.format(protection="The cascade" if name == "cascade" else f"“{name}”")),
+        lede=escape(_lede(run)),
         facts=escape(_facts(run)),
         navigation="".join(links),
         sections="\n".join(body),
     )
+
+
+def _lede(run: RunFolder) -> str:
+    """What the protection is meant to do, and what the page shows."""
+    words, asked = medium_of(run), run.about.get("recipe", {}).get("cloak", {}).get("secrets", [])
+    secrets = join(SECRETS[name].thing for name in asked if name in SECRETS) or "much else"
+    meant = words.meant.format(protection=named(protector(run.scores)), secrets=secrets)
+    return LEDE.format(meant=meant, cost=words.cost)
 
 
 def _facts(run: RunFolder) -> str:

@@ -67,11 +67,11 @@ def counting(found: Iterable[Finding]) -> dict[str, Finding]:
 
 
 def protector(scores: Sequence[Score]) -> str:
-    """The subject a report is about: the cascade, else the first that is no baseline, else the first not clean."""
+    """The subject a report is about: the first that is no baseline (audits name it first), else the first not clean."""
     names = list(dict.fromkeys(score.subject for score in scores))
     foreign = [name for name in names if name not in (*REFERENCES, *BASELINES)]
     changed = [name for name in names if name != "identity"]
-    return "cascade" if "cascade" in names else (foreign or changed or names)[0]
+    return (foreign or changed or names)[0]
 
 
 def clean_of(score: Score, scores: Sequence[Score]) -> Score | None:

@@ -3,19 +3,25 @@
 from __future__ import annotations
 
 import io
+from collections.abc import Sequence
 from html import escape
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from aclipse.errors import RunError
-from aclipse.report import markup
+from aclipse.report import beside, markup
+from aclipse.report.cloak_figures import features_figure
 from aclipse.report.folder import RunFolder
 from aclipse.report.ladder import protector
+from aclipse.report.medium import Medium, medium_of, releases_features
 from aclipse.report.plates import plate
+from aclipse.report.released import centres, cloak_of, released
 from aclipse.report.rows import ClipScore
 from aclipse.report.spectra import average_spectrum_figure, spectrogram_figure
 
 if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
     from aclipse.report.spectra import Wave
 
 MAX_CLIPS = 8
@@ -30,25 +36,57 @@ KINDS = (  # whose hearing is shown: (original or protected, knowledge, how it i
 
 def clips(run: RunFolder) -> str:
     """A card for each clip, then the average spectra of all of them; as many as the page has room for."""
-    subject = protector(run.scores)
-    originals, protected = run.listen.get("original", {}), run.listen.get(subject, {})
+    voices, words = _voices(run), medium_of(run)
     cards: list[str] = []
     pairs: list[tuple[Wave, Wave]] = []
     used = rate = 0
-    for name in [name for name in originals if name in protected][:MAX_CLIPS]:
-        (before, rate), (after, other_rate) = (read_audio(folder[name]) for folder in (originals, protected))
-        if rate != other_rate:
-            raise RunError(f"{protected[name]} has {other_rate} Hz, its original {rate} Hz. Run `aclipse audit` again.")
-        files = [as_flac(before, rate), as_flac(after, rate)]
-        used += sum(map(len, files))
+    names = [name for name in run.listen.get("original", {}) if all(name in files for files in voices.values())]
+    pictures = _pictures(run, names[:MAX_CLIPS])
+    for name in names[:MAX_CLIPS] if len(voices) > 1 else ():
+        waves, rate = _sounds([files[name] for files in voices.values()])
+        players = {label: as_flac(wave, rate) for label, wave in zip(voices, waves, strict=True)}
+        used += sum(map(len, players.values()))
         if cards and used > AUDIO_BUDGET:
             break
-        pairs.append((before, after))
-        drawn = spectrogram_figure(before, after, rate)
-        cards.append(_card(run, name, files, plate(run, f"spectrogram-{originals[name].stem}", drawn, *_SEEN)))
+        pairs.append((waves[0], waves[1]))
+        drawn = pictures[name] if name in pictures else spectrogram_figure(*pairs[-1], rate)
+        place = f"spectrogram-{run.listen['original'][name].stem}"
+        shown = plate(run, place, drawn, words.seen, "") if name in pictures or not releases_features(run) else ""
+        cards.append(_card(run, name, players, shown))
     if not cards:
         return ""
-    return markup.section("listen", "Listen and look", markup.paragraph(_INTRO), *cards, _average(run, pairs, rate))
+    spectra = "" if releases_features(run) else _average(run, pairs, rate)
+    return markup.section("listen", "Listen and look", markup.paragraph(words.listening), *cards, spectra)
+
+
+def _voices(run: RunFolder) -> dict[str, dict[str, Path]]:
+    """How each player is named → the clips it plays: the original, then the judged release, then other protections."""
+    own, others = protector(run.scores), beside.kinds(run)
+    rest = {name: name for name, kind in others.items() if kind == beside.OTHER}
+    named = {**medium_of(run).voices, **rest}
+    return {label: run.listen[folder or own] for label, folder in named.items() if (folder or own) in run.listen}
+
+
+def _pictures(run: RunFolder, names: Sequence[str]) -> dict[str, Figure]:
+    """Of a run that releases features, those of each clip before and after."""
+    cloak = cloak_of(run) if releases_features(run) and names else None
+    if cloak is None:
+        return {}
+    hz = centres(cloak.features)
+    return {name: features_figure(*pair, hz) for name, pair in released(run, names).items()}
+
+
+def _sounds(paths: Sequence[Path]) -> tuple[list[Wave], int]:
+    """Recordings of one clip, the original first, and their rate.
+
+    Raises RunError if one cannot be read, or has another rate than the original.
+    """
+    read = [read_audio(path) for path in paths]
+    rate = read[0][1]
+    for path, (_, other) in zip(paths, read, strict=True):
+        if other != rate:
+            raise RunError(f"{path} has {other} Hz, its original {rate} Hz. Run `aclipse audit` again.")
+    return [wave for wave, _ in read], rate
 
 
 def read_audio(path: Path) -> tuple[Wave, int]:
@@ -87,30 +125,32 @@ def heard(run: RunFolder, name: str) -> list[tuple[str, ClipScore | None, ClipSc
     return found
 
 
-def _card(run: RunFolder, name: str, files: list[bytes], spectrograms: str) -> str:
+def _card(run: RunFolder, name: str, files: dict[str, bytes], pictures: str) -> str:
     rows = heard(run, name)
     said = next((words.reference for _, words, _ in rows if words), "")
     meant = next((emotion.reference for _, _, emotion in rows if emotion), "")
     speaker = next((clip.speaker for _, *both in rows for clip in both if clip and clip.speaker), "")
     facts = ", ".join(filter(None, (f"speaker {speaker}" if speaker else "", name)))
     title = f"“{escape(said)}”" if said else escape(name)
-    players = "".join(markup.player(file, label) for file, label in zip(files, ("original", "protected"), strict=True))
+    players = "".join(markup.player(file, label) for label, file in files.items())
     return (
         f'<article class="clip"><h3>{title} <small>{escape(facts)}</small></h3><div class="players">{players}</div>'
-        f"{_heard_table(rows, said, meant)}{spectrograms}</article>"
+        f"{_heard_table(rows, said, meant, medium_of(run))}{pictures}</article>"
     )
 
 
-def _heard_table(rows: list[tuple[str, ClipScore | None, ClipScore | None]], said: str, meant: str) -> str:
+def _heard_table(
+    rows: list[tuple[str, ClipScore | None, ClipScore | None]], said: str, meant: str, words: Medium
+) -> str:
     if not rows:
         return ""
     body = "".join(
-        f'<tr><th scope="row">{title}</th><td>{markup.marked(said, words.prediction) if words else ""}</td>'
-        f"<td>{_errors(words)}</td><td>{_reading(emotion)}</td></tr>"
-        for title, words, emotion in rows
+        f'<tr><th scope="row">{title}</th><td>{markup.marked(said, heard.prediction) if heard else ""}</td>'
+        f"<td>{_errors(heard)}</td><td>{_reading(emotion)}</td></tr>"
+        for title, heard, emotion in rows
     )
     truth = f'<tr><th scope="row">said and meant</th><td>{escape(said)}</td><td></td><td>{escape(meant)}</td></tr>'
-    headings = ("played → listener", "words heard", "errors", "emotion read")
+    headings = (f"{words.played} → listener", words.heard, "errors", "emotion read")
     head = "".join(f'<th scope="col">{heading}</th>' for heading in headings)
     table = f'<table class="heard"><thead><tr>{head}</tr></thead><tbody>{truth}{body}</tbody></table>'
     return f'<div class="scroll" tabindex="0">{table}</div>'
@@ -136,10 +176,3 @@ def _average(run: RunFolder, pairs: list[tuple[Wave, Wave]], rate: int) -> str:
         " away, above zero it adds some. Thin lines: single clips."
     )
     return plate(run, "average-spectrum", average_spectrum_figure(pairs, rate), alt, caption)
-
-
-_INTRO = (
-    "A few test clips. Underlined: heard wrong, or never said; […]: missed. In the pictures, time runs to the right and"
-    " pitch upwards; bright is loud. Both pictures of a clip share one scale."
-)
-_SEEN = ("Spectrograms of this clip before and after protection, one above the other.", "")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 import re
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from html import escape
 from itertools import groupby
 
@@ -64,14 +64,24 @@ def plain_table(
     return framed(f"<thead><tr>{head}</tr></thead><tbody>{body}</tbody>", caption, "plain") if body else ""
 
 
-def score_table(table: Table, caption: str, highlight: str = "") -> str:
-    """Subjects by columns, grouped by role, intervals under the figures, guessing in the last row."""
+def score_table(
+    table: Table,
+    caption: str,
+    highlight: str = "",
+    kinds: Mapping[str, str] | None = None,
+    groups: Mapping[str, str] | None = None,
+) -> str:
+    """Subjects by columns, grouped by role, intervals under the figures, guessing in the last row.
+
+    ``kinds`` says under its name what a subject is, ``groups`` how a role is headed if not as usual.
+    """
     if not table.columns:
         return ""
-    groups = [(role, len(list(columns))) for role, columns in groupby(column.role for column in table.columns)]
+    titles, kinds = {**ROLES, **(groups or {})}, kinds or {}
+    spans = [(role, len(list(columns))) for role, columns in groupby(column.role for column in table.columns)]
     corner, several = '<td rowspan="2"></td>', len({column.knowledge for column in table.columns}) > 1
-    top = "".join(f'<th scope="colgroup" colspan="{n}">{escape(ROLES.get(role, role))}</th>' for role, n in groups)
-    starts = {sum(n for _, n in groups[:i]) for i in range(len(groups))}
+    top = "".join(f'<th scope="colgroup" colspan="{n}">{escape(titles.get(role, role))}</th>' for role, n in spans)
+    starts = {sum(n for _, n in spans[:i]) for i in range(len(spans))}
     head = "".join(
         f'<th scope="col"{_kind("start" if i in starts else "")}>{escape(metric_of(column.metric).name)}'
         f"<small>{escape(metric_of(column.metric).unit)}</small>"
@@ -79,7 +89,8 @@ def score_table(table: Table, caption: str, highlight: str = "") -> str:
         for i, column in enumerate(table.columns)
     )
     rows = "".join(
-        f'<tr{_kind("own" if subject == highlight else "")}><th scope="row">{escape(subject)}</th>'
+        f"<tr{_kind('own' if subject == highlight else '')}>"
+        f'<th scope="row">{escape(subject)}{_kind_of(kinds.get(subject, ""))}</th>'
         + "".join(_figure(*cell, start=i in starts) for i, cell in enumerate(cells))
         + "</tr>"
         for subject, cells in table.rows.items()
@@ -87,7 +98,7 @@ def score_table(table: Table, caption: str, highlight: str = "") -> str:
     if any(table.chance):
         cells = "".join(_figure(text, "", False, i in starts) for i, text in enumerate(table.chance))
         rows += f'<tr class="chance"><th scope="row">guessing</th>{cells}</tr>'
-    top = f"<tr>{corner}{top}</tr><tr>{head}</tr>" if len(groups) > 1 else f"<tr><td></td>{head}</tr>"
+    top = f"<tr>{corner}{top}</tr><tr>{head}</tr>" if len(spans) > 1 else f"<tr><td></td>{head}</tr>"
     return framed(f"<thead>{top}</thead><tbody>{rows}</tbody>", caption, "scores")
 
 
@@ -139,6 +150,10 @@ def marked(said: str, heard: str) -> str:
 def _whose(column: Column, several: bool) -> str:
     """Whose figure a column holds, as far as that tells columns apart."""
     return " ".join(filter(None, (column.judge, level_name(column.knowledge, column.role) if several else "")))
+
+
+def _kind_of(text: str) -> str:
+    return f'<small class="kind">{escape(text)}</small>' if text else ""
 
 
 def _figure(text: str, interval: str, best: bool, start: bool) -> str:

@@ -7,17 +7,13 @@ from typing import Any
 
 from aclipse.report import markup
 from aclipse.report.folder import RunFolder
+from aclipse.report.medium import medium_of
 from aclipse.report.rows import Score
 from aclipse.report.verdicts import RULES
 from aclipse.report.vocabulary import SECRETS, format_interval, format_value, level_name, metric_of
 from aclipse.report.wording import join
 
-LIMITS = (
-    "“Hidden” means hidden from the listeners tried here. A larger recogniser, longer training or a person may hear"
-    " more.",
-    "Whatever makes every listener fail looks private. Read error rates together with level and SNR.",
-)
-_UNMEASURED = "Not measured here: {}. Assume that they remain audible."
+LIMIT = "Whatever makes every listener fail looks private. Read error rates together with level and SNR."
 
 
 def provenance(run: RunFolder) -> str:
@@ -41,7 +37,8 @@ def methods(run: RunFolder) -> str:
         " training with another seed.",
         "The word error rate is taken over the whole test set: all errors divided by all words said.",
         "A figure in bold is ahead of every other protection with intervals apart; clean speech and silence are the two"
-        " ends of the scale and take no part. Where intervals overlap, nothing is ranked.",
+        " ends of the scale and take no part, nor does a mean of several releases. Where intervals overlap,"
+        " nothing is ranked.",
         *_speakers(str(run.about.get("split", {}).get("name", ""))),
     ]
     columns = ("listener", "knowledge", "metrics", "clips")
@@ -54,7 +51,7 @@ def methods(run: RunFolder) -> str:
         markup.paragraph("Every verdict is taken at that end of the 95 % interval which is worse for the protection."),
         markup.terms((str(verdict), text) for verdict, text in RULES.items()),
         "<h3>What they do not show</h3>",
-        markup.bullets([*LIMITS, *_unmeasured(run)]),
+        markup.bullets([medium_of(run).limit, LIMIT, *_unmeasured(run)]),
         markup.fold(f"All {len(run.scores)} scores", _all_scores(run.scores)),
     )
 
@@ -75,7 +72,7 @@ def flatten(settings: dict[str, Any], prefix: str = "") -> Iterator[tuple[str, s
 def _unmeasured(run: RunFolder) -> list[str]:
     metrics = {score.metric for score in run.scores}
     things = [secret.thing for secret in SECRETS.values() if secret.metric not in metrics]
-    return [_UNMEASURED.format(join(things))] if things else []
+    return [medium_of(run).unmeasured.format(join(things))] if things else []
 
 
 def _speakers(split: str) -> list[str]:

@@ -6,10 +6,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from aclipse.report import figures, markup
+from aclipse.report.comparison import aims
 from aclipse.report.drawing import save_figure
 from aclipse.report.folder import RunFolder
 from aclipse.report.ladder import protector
 from aclipse.report.rows import ClipScore
+from aclipse.report.vocabulary import SECRETS, metric_of
 from aclipse.report.wording import percent
 
 if TYPE_CHECKING:
@@ -59,45 +61,33 @@ def confusions(run: RunFolder) -> str:
     return markup.section("confusion", "Which emotion is taken for which", drawn)
 
 
-def training(run: RunFolder) -> str:
-    """How training went, on validation clips."""
-    parts = []
-    if rows := run.history.get("cascade"):
-        chosen = [str(i) for i, row in enumerate(rows, start=1) if row.get("chosen")]
-        caption = (
-            "Above: what the guiding recognisers make of validation clips after every epoch. Below: both losses and the"
-            " SNR. The vertical line parts stage 1 (both modules learn to hide words) from stage 2 (the first is"
-            " frozen, the second wins emotion back). Rings mark the chosen epoch: the one with the most words wrong"
-            " among those that read emotion well enough."
-        )
-        alt = f"Word errors, emotion scores and losses over {len(rows)} epochs; chosen epoch: {', '.join(chosen)}."
-        parts.append(plate(run, "training", figures.training_figure(rows), alt, caption))
-    listeners = {part: rows for part, rows in run.history.items() if part in ("emotion", "words")}
-    if figures.listener_curves(listeners):
-        caption = "Guiding recognisers while they were trained on clean speech: scores on validation clips."
-        alt = f"Validation scores per epoch of: {', '.join(listeners)} recogniser."
-        parts.append(plate(run, "listeners", figures.listeners_figure(listeners), alt, caption))
-    return markup.section("training", "How training went", *parts)
-
-
 def plane(run: RunFolder) -> str:
-    """Privacy against utility, all subjects."""
-    points = figures.plane_points(run)
+    """Privacy against utility, all subjects: of words, then of what a cloak was trained to hide."""
+    drawn = (_plane(run, secret) for secret in ("words", *aims(run)))
+    return markup.section("plane", "Privacy against utility", *drawn)
+
+
+def _plane(run: RunFolder, secret: str) -> str:
+    points = figures.plane_points(run, secret)
     if not points:
         return ""
+    metric = metric_of(SECRETS[secret].metric).name
+    figure = "{} of words wrong" if secret == "words" else f"{secret} {metric} {{}}"
     told = [
-        f"{name}, {kind}: {percent(words.value)} of words wrong, UAR {percent(emotion.value)}"
-        for (name, kind), (words, emotion) in points.items()
+        f"{name}, {kind}: {figure.format(percent(hidden.value))}, UAR {percent(emotion.value)}"
+        for (name, kind), (hidden, emotion) in points.items()
     ]
-    caption = (
-        "Each mark is one way to treat speech: the further right, the fewer words get through; the higher, the better"
-        " emotion is read by the judge that counts (the independent one where there is one). Filled: the ignorant word"
-        " recogniser. Hollow: the best attacker. The dotted line is what an attacker gains by trying harder. Bars:"
-        " 95 % intervals."
+    passing = (
+        "the fewer words get through" if secret == "words" else f"the less gets through of {SECRETS[secret].thing}"
     )
-    drawn = figures.plane_figure(run)
-    title = "Privacy against utility"
-    return markup.section("plane", title, plate(run, "privacy-utility", drawn, "; ".join(told) + ".", caption))
+    caption = (
+        f"Each mark is one way to treat speech: the further right, {passing}; the higher, the better"
+        " emotion is read by the judge that counts (the independent one where there is one). Filled: the ignorant"
+        f" {'word recogniser' if secret == 'words' else SECRETS[secret].listener}. Hollow: the best attacker. The"
+        " dotted line is what an attacker gains by trying harder. Bars: 95 % intervals."
+    )
+    name = "privacy-utility" if secret == "words" else f"privacy-utility-{secret}"
+    return plate(run, name, figures.plane_figure(run, secret), "; ".join(told) + ".", caption)
 
 
 def emotion_labels(run: RunFolder, seen: set[str]) -> list[str]:

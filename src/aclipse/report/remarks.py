@@ -5,9 +5,11 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
+from aclipse.report import beside
 from aclipse.report.comparison import rivals
 from aclipse.report.folder import RunFolder
 from aclipse.report.ladder import Finding, findings, is_silent, protector, quality
+from aclipse.report.medium import medium_of
 from aclipse.report.vocabulary import BOUND, SECRETS, TRAINED, UTILITY, format_value, level_name
 from aclipse.report.wording import join, percent
 
@@ -17,9 +19,10 @@ LOUD_CHANGE_DB = 0.0  # SNR at which the change is as strong as the speech
 def remarks(run: RunFolder) -> list[str]:
     """What a reader must know beside the findings: silence, brute force, attackers not tried, cheaper rivals."""
     found = findings(run)
-    notes = [*_sound_remarks(run), *_attacker_remarks(found)]
+    notes = [*_sound_remarks(run), *_attacker_remarks(run, found)]
     if any(None in (finding.score.low, finding.score.high) for finding in found):
         notes.append("Figures without an interval were judged by their bare value; those verdicts are less safe.")
+    notes += beside.sentences(run)
     notes += _rivals(rivals(run))
     if any(score.subject == BOUND for score in run.scores):
         notes.append(
@@ -30,23 +33,18 @@ def remarks(run: RunFolder) -> list[str]:
 
 
 def _sound_remarks(run: RunFolder) -> list[str]:
-    notes, name = [], protector(run.scores)
+    notes, name, words = [], protector(run.scores), medium_of(run)
     if is_silent(run.scores):
         level = quality(run.scores, name, "level_db")
         change = "" if level is None else f" (level {format_value('level_db', level)} dB)"
-        notes.append(
-            f"The protected audio is nearly silent{change}. High error rates come from that, not from the method."
-        )
+        notes.append(words.nearly_nothing.format(change=change))
     snr = quality(run.scores, name, "snr_db")
     if snr is not None and math.isfinite(snr) and snr < LOUD_CHANGE_DB:
-        notes.append(
-            f"The change is stronger than the speech itself (SNR {format_value('snr_db', snr)} dB): expect it to sound"
-            " heavily distorted, and compare it with white noise of the same strength."
-        )
+        notes.append(words.loud.format(snr=format_value("snr_db", snr)))
     return notes
 
 
-def _attacker_remarks(found: Sequence[Finding]) -> list[str]:
+def _attacker_remarks(run: RunFolder, found: Sequence[Finding]) -> list[str]:
     secrets = dict.fromkeys(finding.secret for finding in found if finding.secret != UTILITY)
     trained = {finding.secret for finding in found if finding.score.knowledge in TRAINED}
     notes = []
@@ -58,7 +56,7 @@ def _attacker_remarks(found: Sequence[Finding]) -> list[str]:
     if emotion and not any(f.score.knowledge == "transferred" and not f.doubt for f in emotion):
         notes.append(
             "No independent judge of emotion was heard: a protection trained with a recogniser can write the class"
-            " into the sound, so the guiding recogniser alone does not show that emotion survived."
+            f" {medium_of(run).written}, so the guiding recogniser alone does not show that emotion survived."
         )
     return notes
 

@@ -7,31 +7,36 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from aclipse.atomic import read_table, write_text
+from aclipse.report import reproduced_cloak as cloak
 from aclipse.report.drawing import save_figure
-from aclipse.report.reproduced_figures import FIGURES, METRICS, Rows, binned, by, short
+from aclipse.report.reproduced_cloak_figures import SWEEPS
+from aclipse.report.reproduced_cloak_findings import FINDINGS as CLOAK_FINDINGS
+from aclipse.report.reproduced_cloak_map import MAPS
+from aclipse.report.reproduced_figures import FIGURES, METRICS, Rows, binned, by, ours, short
 
 
 def draw(table: Path) -> list[Path]:
-    """Write the Markdown table of a study, and its figure as PNG and PDF where the paper has one, beside its CSV."""
+    """Write the Markdown table of a study, and its figures as PNG and PDF where the paper has one, beside its CSV."""
     rows = read_table(table)
     made_with = json.loads(table.with_suffix(".json").read_text(encoding="utf-8"))
-    page = table.with_suffix(".md")
-    shown = [{**row, "split": short([row["split"]])} for row in TEXTS.get(table.stem, as_it_is)(rows)]
-    folds = sorted({f"Folds of {row['split'].replace(' [', ': ').rstrip(']')}" for row in rows})
-    write_text(
-        page,
-        "\n".join(
-            [f"# {made_with['study']}\n", markdown(shown), *notes(table.stem, rows), *folds, *facts(made_with), ""]
-        ),
-    )
-    written = [page]
-    for name, figure in FIGURES.get(table.stem, lambda rows, folder: {})(rows, table.parent).items():
+    write_text(table.with_suffix(".md"), page(table.stem, rows, made_with))
+    written = [table.with_suffix(".md")]
+    for name, figure in DRAWN.get(table.stem, lambda rows, folder: {})(rows, table.parent).items():
         save_figure(figure, table.parent, name)
         written.append(table.parent / f"{name}.png")
     return written
+
+
+def page(study: str, rows: Rows, made_with: dict[str, Any]) -> str:
+    """A study in Markdown: title, table, what its numbers say, and what they were made with."""
+    shown = [
+        row | ({"split": short([row["split"]])} if "split" in row else {}) for row in TEXTS.get(study, as_it_is)(rows)
+    ]
+    folds = sorted({f"Folds of {row['split'].replace(' [', ': ').rstrip(']')}" for row in rows if "split" in row})
+    said = [*NOTES.get(study, ()), *FINDINGS.get(study, lambda rows: [])(rows)]
+    said += [f"{name.capitalize()}: {made_with[name]}." for name in cloak.SETTINGS.get(study, ())]
+    return "\n".join([f"# {made_with['study']}\n", markdown(shown), *said, *folds, *facts(made_with), ""])
 
 
 def markdown(rows: Sequence[dict[str, str]]) -> str:
@@ -81,40 +86,30 @@ def side_by_side(rows: Rows) -> Rows:
     return found
 
 
-def notes(study: str, rows: Rows) -> list[str]:
-    """What a reader of the table must know, and how far one series is ahead of another at equal accuracy."""
-    ahead = [
+def ahead(rows: Rows) -> list[str]:
+    """How far one series is ahead of another at equal accuracy."""
+    return [
         f"{row['series']}, {short([row['backbone'], row['split']])}: {ours({**row, 'mean': row['test wer']})} points "
         f"of WER over {row['cells']} matched bins; the paper: about {row['paper']}."
-        for row in rows if row.get("validation wa") == "any" and row["cells"] != "0"
+        for row in rows if row["validation wa"] == "any" and row["cells"] != "0"
     ]  # fmt: skip
-    return [*NOTES.get(study, ()), *ahead]
 
 
 def facts(made_with: dict[str, Any]) -> list[str]:
-    """What the table was made with, so that nobody takes it for something else."""
-    weights = ", ".join(f"{name} = {source}" for name, source in made_with["weights"].items())
+    """What the table was made with, so that nobody takes it for something else; Cloak has no weights to begin with."""
+    weights = ", ".join(f"{name} = {source}" for name, source in made_with.get("weights", {}).items())
     changed = ", ".join(made_with["changed settings"]) or "none"
-    corpus = f"Corpus: {made_with['corpus']} [{made_with['corpus hash']}]"
-    foreign = ", which is not the paper's: its columns are for orientation" * (made_with["corpus"] != "iemocap")
+    corpus, folds, repeats = (made_with[name] for name in ("corpus", "folds", "repeats"))
+    same = corpus == "iemocap" if weights else cloak.are_all_corpora(made_with["corpora"])
+    foreign = ", which is not the paper's: its columns are for orientation" * (not same)
+    runs = f"Rotations: {folds} of 5; repeats: {repeats} (the paper: 5 and 1)."
+    if weights:
+        runs = f"Weights: {weights}. Folds: {folds} of 5; repeats: {repeats} (the paper: 5 and 5)."
     return [
-        f"{corpus}{foreign}.",
-        f"Weights: {weights}. Folds: {made_with['folds']} of 5; repeats: {made_with['repeats']} (the paper: 5 and 5).",
+        f"Corpus: {corpus} [{made_with['corpus hash']}]{foreign}.",
+        runs,
         f"Settings unlike the paper's protocol: {changed}.",
-    ]  # fmt: skip
-
-
-def ours(row: dict[str, str]) -> str:
-    """Mean ± deviation over repeats and the interval over speakers; what is not defined is left out.
-
-    >>> ours({"mean": "70.2", "std": "nan", "low": "66.0", "high": "74.1"})
-    '70.2 [66.0–74.1]'
-    """
-    numbers = {name: float(row.get(name) or "nan") for name in ("mean", "std", "low", "high")}
-    known = {name: value for name, value in numbers.items() if np.isfinite(value)}
-    text = f"{known['mean']:.1f}" if "mean" in known else "–"
-    text += f" ± {known['std']:.1f}" if "std" in known else ""
-    return text + (f" [{known['low']:.1f}–{known['high']:.1f}]" if "low" in known else "")
+    ]
 
 
 PLACES = ("backbone", "protected against", "read by", "split", "method", "at the floor")
@@ -133,7 +128,9 @@ NOTES = {
     "transfer": ("Mean ± deviation over repeats [95 % interval over speakers].",),
     "fig4": _MATCHED,
     "fig5": _MATCHED,
-}
+} | cloak.NOTES
 TEXTS: dict[str, Callable[[Rows], Rows]] = {
     "table1": paper_and_ours, "transfer": paper_and_ours, "fig4": side_by_side, "fig5": side_by_side,
-}  # fmt: skip
+} | cloak.TEXTS  # fmt: skip
+FINDINGS: dict[str, Callable[[Rows], list[str]]] = {"fig4": ahead, "fig5": ahead} | CLOAK_FINDINGS
+DRAWN = FIGURES | SWEEPS | MAPS

@@ -13,7 +13,8 @@ from aclipse.report.drawing import BLUE, GREEN, INK, ORANGE, PINK, SKY, WIDTH, Y
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-Rows = list[dict[str, str]]
+Row = dict[str, str]
+Rows = list[Row]
 COLOURS = (BLUE, ORANGE, GREEN, PINK, YELLOW, SKY, INK)
 METRICS = {"wa": "WA %", "uar": "UAR %", "wer": "WER %", "snr_db": "SNR dB"}
 
@@ -37,6 +38,19 @@ def short(place: Sequence[str]) -> str:
     'hubert-base, speaker-kfold'
     """
     return ", ".join(part.partition(" [")[0] for part in place)
+
+
+def ours(row: Row) -> str:
+    """Mean ± deviation over repeats and the interval over speakers; what is not defined is left out.
+
+    >>> ours({"mean": "70.2", "std": "nan", "low": "66.0", "high": "74.1"})
+    '70.2 [66.0–74.1]'
+    """
+    numbers = {name: float(row.get(name) or "nan") for name in ("mean", "std", "low", "high")}
+    known = {name: value for name, value in numbers.items() if np.isfinite(value)}
+    text = f"{known['mean']:.1f}" if "mean" in known else "–"
+    text += f" ± {known['std']:.1f}" if "std" in known else ""
+    return text + (f" [{known['low']:.1f}–{known['high']:.1f}]" if "low" in known else "")
 
 
 @themed

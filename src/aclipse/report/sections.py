@@ -2,42 +2,35 @@
 
 from __future__ import annotations
 
-from aclipse.report import gauges, markup
-from aclipse.report.comparison import comparison_table
+from aclipse.report import beside, gauges, markup
+from aclipse.report.comparison import aims, comparison_table
 from aclipse.report.folder import RunFolder
 from aclipse.report.ladder import counting, findings, protector
+from aclipse.report.medium import medium_of
 from aclipse.report.plates import emotion_labels
 from aclipse.report.remarks import remarks
 from aclipse.report.tables import QUALITY, Column, Table, score_table
-from aclipse.report.vocabulary import LEVELS, LISTENERS, METRICS, SECRETS, UTILITY, level_name, metric_of
+from aclipse.report.vocabulary import LEVELS, SECRETS, UTILITY, level_name, metric_of
 
-SUBJECTS = {
-    "identity": "speech as it was recorded: what listeners make of it is the mark to compare with",
-    "cascade": "the trained protection: one module obscures the words, a second wins emotion back",
-    "low-pass": "everything above a cut-off frequency removed",
-    "white-noise": "white noise added, as strong as the protection’s change",
-    "speech-noise": "noise with the average spectrum of speech added, as strong as the protection’s change",
-    "mp3": "MP3 at 8 kbit/s and back",
-    "mcadams": "the McAdams coefficient: formants moved, as in voice anonymisation",
-    "shuffle": "short pieces of sound in random order",
-    "source-only": "pitch and energy kept, the spectral envelope averaged away",
-    "label-only": "one fixed sound per emotion that a recogniser on the device found: an upper bound for the guiding"
-    " recogniser, useless to any other judge",
-    "pgd": "an adversarial change searched for each recording against the ignorant recogniser",
-    "pgd-10": "the same change searched in 10 steps",
-    "pgd-100": "the same change searched in 100 steps",
-    "silence": "an empty recording: hides everything, keeps nothing",
-}
 _GUIDE = (
     "A row is one way to treat speech. UAR is the share of emotions read right: high is useful. WER is the share of"
     " words heard wrong: high is private; the best attacker is whichever listener got most words among those that"
     " passed their own check and that every row has met."
 )
 
+_AIMED = (
+    "What Cloak was trained to hide has a column of its own, for the best attacker on that: UAR is low where little"
+    " gets through, an error rate (EER) is high."
+)
+_BESIDE = (
+    "The words below a name say what its row is; another protection has met the same attackers as the one judged here."
+    " Rows without such words are clean speech and simple means."
+)
+
 
 def ladder(run: RunFolder) -> str:
     """What is hidden, from whom, and what is not: the main table."""
-    found, notes = findings(run), remarks(run)
+    found, notes, words = findings(run), remarks(run), medium_of(run)
     blocks = [
         gauges.block([finding for finding in found if finding.secret == secret], decisive)
         for secret, decisive in counting(found).items()
@@ -49,7 +42,7 @@ def ladder(run: RunFolder) -> str:
         '<span>background: the verdict earned there (<a href="#methods">rules</a>)</span></p>'
     )
     known = dict.fromkeys(finding.score.knowledge for finding in found)
-    who = markup.terms((level, LISTENERS[level]) for level in LEVELS if level in known)
+    who = markup.terms((level, words.listener(level)) for level in LEVELS if level in known)
     aside = f'<aside class="remarks"><h3>Keep in mind</h3>{markup.bullets(notes)}</aside>' if notes else ""
     return markup.section(
         "findings",
@@ -62,17 +55,21 @@ def ladder(run: RunFolder) -> str:
 
 def overview(run: RunFolder) -> str:
     """Every subject beside the protector: in short, then each secret at every level."""
-    table = comparison_table(run)
-    words = [(name, text) for name, text in SUBJECTS.items() if name in table.rows]
-    words += [(metric_of(c.metric).name, METRICS[c.metric].meaning) for c in _once(table)]
+    table, words, kinds = comparison_table(run), medium_of(run), beside.kinds(run)
+    told = [(name, text) for name, text in words.subjects.items() if name in table.rows]
+    told += [(metric_of(c.metric).name, words.meaning(c.metric)) for c in _once(table)]
     return markup.section(
         "table",
-        "Side by side with simple means",
-        markup.paragraph(_GUIDE),
-        markup.score_table(table, "What listeners still read, and what it costs", protector(run.scores)),
+        "Side by side with other protections and simple means"
+        if beside.OTHER in kinds.values()
+        else "Side by side with simple means",
+        markup.paragraph(" ".join(filter(None, (_GUIDE, _AIMED if aims(run) else "", _BESIDE if kinds else "")))),
+        markup.score_table(
+            table, "What listeners still read, and what it costs", protector(run.scores), kinds, words.groups
+        ),
         note(run, table),
         markup.fold("Every secret at every level", "".join(_secret_tables(run))),
-        markup.fold("What the words in this table mean", markup.terms(words)),
+        markup.fold("What the words in this table mean", markup.terms(told)),
     )
 
 
@@ -83,9 +80,9 @@ def emotion(run: RunFolder) -> str:
     if len(levels) < 2:
         return ""
     told = (
-        "A protection that was trained with a recogniser can simply write the class into the sound, where that"
-        " recogniser finds it; one retrained on protected speech can learn to find it too. Only the independent judge,"
-        " of another architecture and heard by nobody in training, shows that emotion itself survived."
+        f"A protection that was trained with a recogniser can simply write the class {medium_of(run).written}, where"
+        " that recogniser finds it; one retrained on protected speech can learn to find it too. Only the independent"
+        " judge, of another architecture and heard by nobody in training, shows that emotion itself survived."
     )
     if "transferred" not in levels:
         told += " It was not heard here, so that is not known."
@@ -93,7 +90,9 @@ def emotion(run: RunFolder) -> str:
         "emotion",
         "Did emotion itself survive?",
         markup.paragraph(told),
-        markup.score_table(table, "Emotions read right (UAR), by three kinds of judges", protector(run.scores)),
+        markup.score_table(
+            table, "Emotions read right (UAR), by three kinds of judges", protector(run.scores), beside.kinds(run)
+        ),
         note(run, table),
     )
 
@@ -116,16 +115,16 @@ def recalls(run: RunFolder) -> str:
 
 
 def quality(run: RunFolder) -> str:
-    """How far the sound has moved from the original, and what that takes to compute."""
-    table = score_table(run.scores, QUALITY)
-    words = [(metric_of(column.metric).name, METRICS[column.metric].meaning) for column in _once(table)]
-    shown = markup.score_table(table, "Protected audio against the original", protector(run.scores))
+    """How far what is released has moved from the original, and what that takes to compute."""
+    table, words = score_table(run.scores, QUALITY), medium_of(run)
+    told = [(metric_of(column.metric).name, words.meaning(column.metric)) for column in _once(table)]
+    shown = markup.score_table(table, words.against, protector(run.scores), beside.kinds(run))
     return markup.section(
         "quality",
-        "Sound quality and cost",
+        words.quality,
         shown,
         note(run, table) if shown else "",
-        markup.terms(words) if words else "",
+        markup.terms(told) if told else "",
     )
 
 
@@ -156,7 +155,7 @@ def _secret_tables(run: RunFolder) -> list[str]:
         for metric in (secret.metric, *_MORE.get(secret.name, ())) if secret.name != UTILITY else ():
             table = score_table(shown, [metric], run.chance)
             caption = f"{secret.thing[0].upper()}{secret.thing[1:]}: {metric_of(metric).meaning}"
-            tables.append(markup.score_table(table, caption, protector(run.scores)))
+            tables.append(markup.score_table(table, caption, protector(run.scores), beside.kinds(run)))
     return [table for table in tables if table]
 
 

@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 from aclipse.report.rows import Score
 from aclipse.report.vocabulary import (
+    AVERAGED,
     BOUND,
     REFERENCES,
     format_interval,
@@ -94,7 +95,9 @@ def best_of(column: Sequence[Score], better: int) -> str:
     >>> best_of([weak, strong], better=+1)
     'strong'
     """
-    rivals = [score for score in column if score.subject not in (*REFERENCES, BOUND)]
+    rivals = [
+        score for score in column if score.subject not in (*REFERENCES, BOUND) and not score.subject.endswith(AVERAGED)
+    ]
     if len(rivals) < 2 or not better or any(score.low is None or score.high is None for score in rivals):
         return ""
     first, *others = sorted(rivals, key=lambda score: -better * score.value)

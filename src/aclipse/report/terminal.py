@@ -6,9 +6,11 @@ from collections.abc import Callable, Iterable, Sequence
 from itertools import groupby
 from textwrap import wrap
 
-from aclipse.report.comparison import HEADINGS, comparison
+from aclipse.report import beside
+from aclipse.report.comparison import comparison, headings
 from aclipse.report.folder import RunFolder
 from aclipse.report.ladder import Finding, counting, findings, protector, quality
+from aclipse.report.medium import medium_of
 from aclipse.report.verdicts import Verdict
 from aclipse.report.vocabulary import SECRETS, format_interval, format_value, level_name, titled
 
@@ -29,7 +31,11 @@ def ladder_lines(run: RunFolder, width: int) -> list[str]:
     )
     notes += [f"not shown: {text}" for text in doubts(found)]
     wrapped = [line for note in notes for line in wrap(note, max(width, NARROWEST), subsequent_indent="  ")]
-    return [*wrap(_sound(run), max(width, NARROWEST)), "", *_ladder(found, width), *wrapped, "", *_subjects(run)]
+    told = [wrap(note, max(width, NARROWEST), subsequent_indent="  ") for note in _kinds(run)]
+    return [
+        *wrap(_change(run), max(width, NARROWEST)), "", *_ladder(found, width), *wrapped, "",
+        *_subjects(run, width), *(line for lines in told for line in ("", *lines)),
+    ]  # fmt: skip
 
 
 def doubts(found: Iterable[Finding]) -> list[str]:
@@ -48,10 +54,10 @@ def who(finding: Finding) -> str:
     return f"{named} ({score.via})" if score.via else named
 
 
-def _sound(run: RunFolder) -> str:
+def _change(run: RunFolder) -> str:
     name = protector(run.scores)
     measured = {metric: quality(run.scores, name, metric) for metric in ("snr_db", "level_db", "seconds")}
-    units = {"snr_db": "SNR {} dB", "level_db": "level {} dB", "seconds": "{} s per utterance"}
+    units = {"snr_db": medium_of(run).measured, "level_db": "level {} dB", "seconds": "{} s per utterance"}
     parts = [units[key].format(format_value(key, value)) for key, value in measured.items() if value is not None]
     return f"{name}: {', '.join(parts)}" if parts else name
 
@@ -81,11 +87,22 @@ def _figures(finding: Finding) -> tuple[str, str, str]:
     return clean, format_value(metric, score.value) + (f" [{interval}]" if interval else ""), str(finding.verdict)
 
 
-def _subjects(run: RunFolder) -> list[str]:
-    rows = [(row.subject, *row.texts) for row in comparison(run)]
-    kept = [i for i in range(1, len(HEADINGS) + 1) if any(row[i] for row in rows)]
-    upper, lower = (("", *(pair[part] for pair in HEADINGS)) for part in (0, 1))
-    return _aligned([[row[i] for i in (0, *kept)] for row in (upper, lower, *rows)], (str.ljust,), str.rjust)
+def _subjects(run: RunFolder, width: int) -> list[str]:
+    """Every subject in a row; where there is no room for all columns, the last ones are left out."""
+    rows, named = [(row.subject, *row.texts) for row in comparison(run)], headings(run)
+    kept = [i for i in range(1, len(named) + 1) if any(row[i] for row in rows)]
+    upper, lower = (("", *(pair[part] for pair in named)) for part in (0, 1))
+    while True:
+        lines = _aligned([[row[i] for i in (0, *kept)] for row in (upper, lower, *rows)], (str.ljust,), str.rjust)
+        if not kept or max(map(len, lines)) <= width:
+            return lines
+        kept.pop()
+
+
+def _kinds(run: RunFolder) -> list[str]:
+    """What the rows are that are no simple means, and who is ahead of whom."""
+    told = ", ".join(f"{name} ({kind})" for name, kind in beside.kinds(run).items())
+    return [f"Rows: {told}; the rest are clean speech and simple means.", *beside.sentences(run)] if told else []
 
 
 def _aligned(rows: Sequence[Sequence[str]], aligns: Sequence[Align], other: Align = str.ljust) -> list[str]:

@@ -12,6 +12,7 @@ BASELINES = (  # what anyone can do without training
     *("pgd", "pgd-10", "pgd-100"),
 )
 LEVELS = ("ignorant", "transferred", "purifying", "retrained", "purified", "scratch", "inverting")
+AVERAGED, DRAWS = "-averaged", 10  # the mean of so many releases: an attack, no protection
 CONTROL = "shuffled"  # trained on shuffled labels: must end at guessing
 TRAINED = ("retrained", "purified", "scratch")  # who learned from labelled protected speech
 UTILITY_LEVELS = {"ignorant": "guiding", "transferred": "independent"}

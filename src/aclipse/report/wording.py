@@ -6,9 +6,14 @@ from collections.abc import Iterable, Sequence
 
 from aclipse.report.folder import RunFolder
 from aclipse.report.ladder import Finding, counting, findings, is_silent, protector
-from aclipse.report.verdicts import WER_WEAKENED, Verdict, speaker_verdict
-from aclipse.report.vocabulary import SECRETS, TRAINED, UTILITY
+from aclipse.report.medium import medium_of
+from aclipse.report.verdicts import SEVERITY, WER_WEAKENED, Verdict, speaker_verdict
+from aclipse.report.vocabulary import AVERAGED, DRAWS, SECRETS, TRAINED, UTILITY
 
+_NAMES = {"cascade": "The cascade", "cloak": "Cloak", "cloak-adaptive": "Adaptive Cloak"}
+_GUIDED = {"cascade": {"words": "against", UTILITY: "with"}} | {  # a cloak's adversaries are not among the listeners
+    name: {UTILITY: "with"} for name in ("cloak", "cloak-adaptive")
+}
 LISTENER_OF = {  # by level
     "ignorant": "{a} {kind} that only knows clean speech",
     "transferred": "an independent {kind} of another family",
@@ -34,13 +39,13 @@ _FOLLOWS = {  # what a verdict means
     Verdict.KEPT: "emotion is kept",
     Verdict.REDUCED: "emotion can still be read, but is not shown to be kept",
     Verdict.LOST: "emotion is lost",
-    Verdict.SILENT: "but hardly any sound is left, so this is no protection",
+    Verdict.SILENT: "but hardly anything is left, so this is no protection",
 }
 _CLAIM = {  # of a protection, about things and whom, in this order
     Verdict.NOT_HIDDEN: "does not hide {things} from {whom}",
     Verdict.WEAKENED: "only blurs {things} for {whom}",
     Verdict.HIDDEN: "hides {things} from {whom}",
-    Verdict.SILENT: "leaves hardly any sound that could tell {things}",
+    Verdict.SILENT: "leaves hardly anything that could tell {things}",
     Verdict.NOT_SHOWN: "was not shown to hide {things}",
 }
 _EMOTION = {
@@ -60,12 +65,13 @@ def headline(run: RunFolder) -> str:
         return "No listener was asked what it hears in protected speech."
     leaky = {Verdict.NOT_HIDDEN, Verdict.WEAKENED} & {f.verdict for f in decisive.values()}
     if is_silent(run.scores) and not leaky:
-        return "The protected audio is all but silent: it hides everything because hardly anything is left."
+        return medium_of(run).nothing_left
     secrets = [finding for secret, finding in decisive.items() if secret != UTILITY]
     emotion = decisive.get(UTILITY)
     told = _EMOTION[emotion.verdict].format(who=listener(emotion)) if emotion else "Emotion was not measured."
     adapted = {finding.secret for finding in found if finding.score.knowledge in TRAINED and not finding.doubt}
-    return f"{_claims(protector(run.scores), secrets, adapted)} {told}"
+    claims = _claims(named(protector(run.scores)), secrets, adapted)
+    return " ".join(filter(None, (claims, _averaged(run, decisive), told)))
 
 
 def tell(finding: Finding) -> str:
@@ -85,15 +91,24 @@ def tell(finding: Finding) -> str:
 
 
 def listener(finding: Finding) -> str:
-    """Who listened, in words; "trained against" is claimed only of a cascade's single ignorant recogniser."""
+    """Who listened, in words; "trained against" is claimed only of the single ignorant recogniser that guided it."""
     kind, score = SECRETS[finding.secret].listener, finding.score
-    guided = {"words": "against", UTILITY: "with"}
-    if (score.subject, score.knowledge) == ("cascade", "ignorant") and finding.alone and finding.secret in guided:
+    guided = _GUIDED.get(score.subject, {})
+    if score.knowledge == "ignorant" and finding.alone and finding.secret in guided:
         return f"the {kind} it was trained {guided[finding.secret]}"
     named = "" if finding.alone else f" ({score.judge})"
     named += f" ({score.via})" if score.via else ""
     article = "an" if kind[0] in "aeiou" else "a"
     return LISTENER_OF.get(score.knowledge, f"the {score.knowledge} {{kind}}").format(a=article, kind=kind) + named
+
+
+def named(subject: str) -> str:
+    """A protection as the subject of a sentence.
+
+    >>> named("cascade"), named("vendor")
+    ('The cascade', '“vendor”')
+    """
+    return _NAMES.get(subject, f"“{subject}”")
 
 
 def percent(value: float) -> str:
@@ -123,8 +138,22 @@ def _claims(subject: str, secrets: Sequence[Finding], adapted: set[str]) -> str:
         things = join(SECRETS[finding.secret].thing for finding in own)
         whom = _EVERYONE[key] if verdict is Verdict.HIDDEN else _crowd(own)
         parts.append(_CLAIM[verdict].format(things=things.replace(" and ", _OR[verdict]), whom=whom))
-    name = "The cascade" if subject == "cascade" else f"“{subject}”"
-    return f"{name} {'; it '.join(parts)}."
+    return f"{subject} {'; it '.join(parts)}."
+
+
+def _averaged(run: RunFolder, decisive: dict[str, Finding]) -> str:
+    """Of which secrets the mean of several releases gives away more than one release does, by their verdicts."""
+    found = findings(run, protector(run.scores) + AVERAGED)
+    worse = [
+        finding
+        for secret, finding in counting(found).items()
+        if secret in decisive and secret != UTILITY and _severer(finding.verdict, decisive[secret].verdict)
+    ]
+    return _claims(f"The mean of {DRAWS} releases", worse, set()) if worse else ""
+
+
+def _severer(verdict: Verdict, other: Verdict) -> bool:
+    return SEVERITY.index(verdict) < SEVERITY.index(other)
 
 
 def _crowd_key(finding: Finding, adapted: set[str]) -> str:

@@ -22,7 +22,7 @@ Marks = dict[str, tuple[float, float]]  # metric → (value, weight) of one clip
 class RecognizerLoop(LoopSettings):
     """How a recogniser learns."""
 
-    augment: bool = True  # vary speed, spectral slope and background of the training speech
+    augment: bool = True  # vary the training signals: speed, spectral slope and background of sound
 
 
 @dataclass(frozen=True)
@@ -36,6 +36,7 @@ class Task:
     build: Callable[[Sequence[str]], nn.Module]  # targets of the training clips → a new recogniser
     marks: Callable[[Clip, Any], Marks]  # clip, reading → marks of that clip
     score: Callable[[Sequence[str], Sequence[Any]], float]  # true targets, readings → what validation maximises
+    vary: Callable[[Tensor, Tensor], tuple[Tensor, Tensor]] = augment  # a training batch and its lengths → another one
 
     def clips(self, speech: Speech) -> Speech:
         """The clips that have a target."""
@@ -52,7 +53,7 @@ def new_recognizer(task: Task, train: Speech, seed: int) -> Any:
 def train_recognizer(
     task: Task, network: Any, parts: tuple[Speech, Speech], settings: RecognizerLoop, folder: Path, seed: int
 ) -> Progress:
-    """Fit ``network`` to augmented training speech and keep the epoch that reads validation speech best."""
+    """Fit ``network`` to varied training speech and keep the epoch that reads validation speech best."""
     train, validation = parts
     truth = [task.target(clip) for clip in validation.clips]
 
@@ -60,7 +61,7 @@ def train_recognizer(
         return train, train.shuffled(settings.batch_size, derive(seed, task.name, "order", epoch))
 
     def objective(batch: Batch) -> tuple[Tensor, dict[str, Tensor]]:
-        waves, lengths = augment(batch.waves, batch.lengths) if settings.augment else (batch.waves, batch.lengths)
+        waves, lengths = task.vary(batch.waves, batch.lengths) if settings.augment else (batch.waves, batch.lengths)
         loss = network.loss(waves, lengths, [task.target(clip) for clip in batch.clips]).mean()
         return loss, {"loss": loss}
 

@@ -195,7 +195,7 @@ def test_an_interrupted_training_ends_as_an_uninterrupted_one(tmp_path: Path) ->
 def test_the_papers_mode_begins_without_noise_and_is_finite(tmp_path: Path) -> None:
     settings = QUICK.model_copy(update={"mode": "paper"})
     made = trainer(settings=settings)
-    assert float(made.noise.sigma(torch.zeros(1, 24, 16)).max()) == pytest.approx(2.06e-9, rel=1e-2)
+    assert made.noise.sigma(torch.zeros(1, 24, 16)).max().item() == pytest.approx(2.06e-9, rel=1e-2)
     found = made.perturb(tmp_path)
     assert all(torch.isfinite(tensor).all() for tensor in found.noise.state_dict().values())
 

@@ -12,7 +12,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 from torch import nn
 
 from aclipse.atomic import replacing
@@ -20,24 +19,18 @@ from aclipse.attackers import listeners
 from aclipse.attackers.attributes import SEX, sensitive
 from aclipse.attackers.content import SENTENCE, closed_set
 from aclipse.attackers.verification import SPEAKER
-from aclipse.audio import files
-from aclipse.contracts import Clip, Reader, Wave
+from aclipse.contracts import Clip, Reader, Release, Signal
 from aclipse.errors import CorpusError, MissingExtra, RecipeError
 from aclipse.experiments import guides
 from aclipse.experiments import run as runs
 from aclipse.experiments.ladder.outcome import Outcome, from_json
 from aclipse.experiments.ladder.subjects import Subject
 from aclipse.experiments.levels import PRIVATE, Level
-from aclipse.models.compact import ClipClassifier
-from aclipse.models.recurrent import RecurrentClassifier, RecurrentRecognizer
-from aclipse.models.speaker import SpeakerEmbedder
 from aclipse.records import file_hash
 from aclipse.seeds import derive
 from aclipse.training import checkpoint, processes
 from aclipse.training.batches import Speech
 from aclipse.training.recognition import RecognizerLoop, Task
-
-STEPS = 32_768  # of 16-bit samples: what `protect` writes, and what attackers get
 
 
 @dataclass(frozen=True)
@@ -65,7 +58,7 @@ class Bench:
     def __post_init__(self) -> None:
         self.recipe, self.seed = self.prepared.recipe, self.prepared.recipe.seed
         self.settings = self.recipe.audit
-        self.speech = self.prepared.speech
+        self.speech, self.medium = self.prepared.speech, self.prepared.medium
 
     @cached_property
     def fingerprint(self) -> str:
@@ -84,7 +77,8 @@ class Bench:
             found["sentence"] = SENTENCE
         labelled = [SEX, SPEAKER, *([sensitive(self.settings.sensitive)] if self.settings.sensitive else ())]
         found |= {task.name: task for task in labelled if self._can_be_told(task)}
-        return {name: task for name, task in found.items() if name == "emotion" or name in wanted}
+        asked = {name: task for name, task in found.items() if name == "emotion" or name in wanted}
+        return {name: self.medium.task(task) for name, task in asked.items()}
 
     def _can_be_told(self, task: Task) -> bool:
         """Whether every part has two answers or more."""
@@ -99,7 +93,7 @@ class Bench:
     def trained(self, job: str) -> Any:
         """The frozen network that a training job has left."""
         family, _, secret = job.removeprefix("clean/").partition("-")
-        kind = _KINDS.get((family, secret), _KINDS[family, ""])
+        kind = self.medium.kind(family, secret)
         network, _ = checkpoint.load_module(self.place(job) / "weights.safetensors", kind)
         return checkpoint.freeze(network).to(processes.device())
 
@@ -134,11 +128,12 @@ class Bench:
     def external(self) -> list[Listener]:
         """Listeners that others have trained, but for those whose package is not there; `left_out` names these.
 
-        Raises RecipeError or BackboneError for one that cannot be what was asked for.
+        There are none where features are released. Raises RecipeError or BackboneError for one that cannot be what was
+        asked for.
         """
         said = sorted({SENTENCE.target(clip) for clip in self.speech["train"].clips} - {""})
         found = []
-        for entry in self.sources:
+        for entry in self.sources if self.medium.releases is Release.WAVEFORM else ():
             secret, _, source = entry.partition("=")
             if not source or secret not in ("emotion", *PRIVATE):
                 raise RecipeError(f"audit.listeners: {entry!r} is not SECRET=SOURCE, such as words=pocketsphinx")
@@ -187,11 +182,11 @@ class Bench:
             return [] if subject.costly else list(range(count))
         return spread(self.speech[part].clips, self.level.slow_clips) if subject.costly else list(range(count))
 
-    def store(self, name: str, part: str, waves: Sequence[Wave]) -> None:
-        """Keep a release as 16-bit samples, end to end."""
-        samples = [np.rint(files.quantized(wave) * STEPS).astype(np.int16) for wave in waves]
+    def store(self, name: str, part: str, signals: Sequence[Signal]) -> None:
+        """Keep a release end to end, as the medium packs it."""
+        packed = [self.medium.packed(signal) for signal in signals] or [np.zeros(0, np.int16)]
         with replacing(self.place(f"{name}/released") / f"{part}.npy") as partial, partial.open("wb") as file:
-            np.save(file, np.concatenate([np.zeros(0, np.int16), *samples]))
+            np.save(file, np.concatenate(packed))
 
     def forget(self) -> None:
         """Delete the releases: a gigabyte that can be made again."""
@@ -199,10 +194,12 @@ class Bench:
             path.unlink()
 
     def pace(self, name: str) -> float:
-        """Seconds that a subject's protection takes for an utterance, of a few test clips."""
-        few = self.original(name, "test").subset(range(min(2, len(self.picked(name, "test")))))
-        started = time.perf_counter()
-        few.released(self.subjects[name].release)
+        """Seconds that a subject's protection takes for an utterance, from its sound on, of a few test clips."""
+        few = Speech(self.original(name, "test").clips[:2])
+        for index in range(len(few)):
+            few.wave(index)  # reading it is not counted
+        release, started = self.subjects[name].release, time.perf_counter()
+        few.released(lambda wave, clip: release(self.medium.enter(wave, clip), clip))
         return (time.perf_counter() - started) / max(len(few), 1)
 
     def _load(self, name: str, part: str) -> Speech:
@@ -210,11 +207,10 @@ class Bench:
         if not path.exists():
             released = original.released(self.subjects[name].release)
             self.store(name, part, [released.wave(i) for i in range(len(released))])
-        samples = np.load(path, mmap_mode="r")
+        packed = np.load(path, mmap_mode="r")
         ends = np.cumsum([len(original.wave(i)) for i in range(len(original))])
-        pieces: list[npt.NDArray[np.int16]] = np.split(samples, ends[:-1])
-        waves = [piece.astype(np.float32) / np.float32(STEPS) for piece in pieces[: len(original)]]
-        return Speech(original.clips, waves)
+        pieces = np.split(packed, ends[:-1])
+        return Speech(original.clips, [self.medium.unpacked(piece) for piece in pieces[: len(original)]])
 
     # ------------------------------------------------------------------ what is kept
 
@@ -243,11 +239,3 @@ def spread(clips: Sequence[Clip], count: int) -> list[int]:
         chosen.append(best)
         left.remove(best)
     return chosen
-
-
-_KINDS: dict[tuple[str, str], Any] = {
-    ("compact", ""): ClipClassifier,
-    ("compact", "speaker"): SpeakerEmbedder,
-    ("recurrent", ""): RecurrentClassifier,
-    ("recurrent", "words"): RecurrentRecognizer,
-}

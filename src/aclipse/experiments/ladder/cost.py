@@ -8,10 +8,8 @@ from typing import Any
 
 import torch
 
-from aclipse.attackers.purifiers import purify
 from aclipse.experiments.ladder.bench import Bench
-from aclipse.experiments.ladder.jobs import Job, recurrent
-from aclipse.experiments.ladder.signals import measured
+from aclipse.experiments.ladder.jobs import Job
 from aclipse.models.inverter import Inverter
 from aclipse.training.recognition import new_recognizer
 
@@ -31,14 +29,14 @@ def seconds_of(jobs: Sequence[Job], bench: Bench, units: dict[str, float]) -> di
 def _unit(kind: str, bench: Bench) -> float:
     """Seconds that a clip takes."""
     verb, _, what = kind.partition(" ")
-    wave = bench.speech["test"].wave(0)
+    signal, medium = bench.speech["test"].wave(0), bench.medium
     if verb == "release":
         return bench.pace(what)
     if verb == "measure":
-        return _timed(lambda: measured(wave, wave))
+        return _timed(lambda: medium.measured(signal, signal))
     if verb == "purify":
         own = bench.level.purifiers
-        return _timed(lambda: [purify(wave, name) for name in own]) / len(own)
+        return _timed(lambda: [medium.purify(signal, name, 0) for name in own]) / len(own)
     return _network_unit(verb, what, bench)
 
 
@@ -53,7 +51,7 @@ def _network_unit(verb: str, what: str, bench: Bench) -> float:
     if what == "inverter":
         inverter = Inverter().to(batch.waves.device)
         return _timed(lambda: inverter(batch.waves, batch.lengths).square().mean().backward()) / len(few)
-    task = bench.tasks[secret] if what == secret else recurrent(bench.tasks[secret])
+    task = bench.tasks[secret] if what == secret else bench.medium.other(bench.tasks[secret])
     network = new_recognizer(task, few, 0).to(batch.waves.device)
     if verb == "read":
         with torch.no_grad():

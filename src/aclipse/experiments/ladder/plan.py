@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from aclipse.experiments.ladder.attacks import Invert, Purify, Retrain
 from aclipse.experiments.ladder.bench import Bench
-from aclipse.experiments.ladder.jobs import Clean, Invert, Job, Listen, Purify, Release, Retrain
+from aclipse.experiments.ladder.jobs import Clean, Job, Listen, Release
 from aclipse.experiments.ladder.subjects import Subject
 
 CLOSED = ("emotion", "sentence", "sex", "sensitive")  # what has a chance level that shuffled labels must come down to

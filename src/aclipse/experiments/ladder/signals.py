@@ -7,7 +7,7 @@ from functools import cache
 
 import numpy as np
 
-from aclipse.contracts import Wave
+from aclipse.contracts import Features, Wave
 from aclipse.errors import MissingExtra
 from aclipse.metrics import quality
 
@@ -38,3 +38,9 @@ def measured(original: Wave, protected: Wave) -> dict[str, float]:
     """What each measure says of a protected recording; levels of nothing at all are held at SILENT_DB."""
     row = {name: compute(original, protected) for name, compute in available()[0].items()}
     return {**row, **{name: max(row[name], SILENT_DB) for name in ("level_db", "si_sdr_db")}}
+
+
+def measured_features(original: Features, protected: Features) -> dict[str, float]:
+    """What became of features, ``(frames, bands)``: all that is measured of them, as their SNR and level are."""
+    one, two = original.ravel(), protected.ravel()
+    return {"snr_db": quality.snr_db(one, two), "level_db": max(quality.level_change_db(one, two), SILENT_DB)}

@@ -5,29 +5,98 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
 
 from aclipse.audio import files
-from aclipse.contracts import Clip, Guides, Protection, Wave
+from aclipse.contracts import Clip, Features, Guides, Signal, Wave
 from aclipse.experiments.levels import Level, Rung
 from aclipse.protections.baselines import PGD, Identity, LabelOnly, SpeechNoise, WhiteNoise
+from aclipse.protections.baselines.noise import at_snr
+from aclipse.protections.cloak.method import Cloak
+from aclipse.protections.cloak.sound import CloakSound
 from aclipse.registry import PROTECTIONS, load
 from aclipse.seeds import derive
 
+if TYPE_CHECKING:
+    from aclipse.experiments.logmels import LogMels
+
 COSTLY_STEPS = 50  # of optimisation an utterance: seconds each, so that few clips are protected
 
-Releaser = Callable[[Wave, Clip], Wave]  # what leaves the device for a clip
+Releaser = Callable[[Signal, Clip], Signal]  # what a device would release of a clip, the clip → what leaves the device
 
 
 @dataclass(frozen=True)
 class Seeded:
     """A protection whose randomness depends on a seed and the clip alone; attackers get what `protect` writes."""
 
-    protection: Protection
+    protection: Any  # its `release` takes what an unprotected device would release
     seed: int
+    quantized: Callable[[Signal], Signal] = files.quantized
+
+    def __call__(self, signal: Signal, clip: Clip) -> Signal:
+        return self.quantized(self.protection.release(signal, derive(self.seed, clip.id)))
+
+
+@dataclass(frozen=True)
+class Noised:
+    """A protection of features on segments that are there already; of several draws of one utterance the mean."""
+
+    cloak: Cloak
+    draws: int = 1
+
+    def release(self, features: Features, seed: int) -> Features:
+        """``(count · segment, bands)`` in and out."""
+        seeds = [seed] if self.draws == 1 else [derive(seed, "draw", draw) for draw in range(self.draws)]
+        drawn = np.stack([self.cloak.noised(features, one) for one in seeds])
+        mean: Features = drawn.mean(0, dtype=np.float64).astype(np.float32)
+        return mean
+
+
+@dataclass(frozen=True)
+class WhiteFeatures:
+    """White Gaussian noise added to features at a signal-to-noise ratio in dB."""
+
+    snr_db: float
+
+    def release(self, features: Features, seed: int) -> Features:
+        """``(count · segment, bands)`` in and out."""
+        return features + at_snr(np.random.default_rng(seed).standard_normal(features.shape), features, self.snr_db)
+
+
+@dataclass(frozen=True)
+class FrontEnd:
+    """A protection of sound, where features are released: those of the protected sound."""
+
+    protection: Any
+    seed: int
+    medium: LogMels
+
+    def __call__(self, features: Features, clip: Clip) -> Features:
+        protected = self.protection.release(files.read(clip.path), derive(self.seed, clip.id))
+        return self.medium.quantized(self.medium.enter(files.quantized(protected), clip))
+
+
+@dataclass(frozen=True)
+class Sounding:
+    """A protection of features, where sound is released: its features made to sound, by the scale that they had."""
+
+    protection: CloakSound
+    seed: int
+    medium: LogMels
 
     def __call__(self, wave: Wave, clip: Clip) -> Wave:
-        return files.quantized(self.protection.release(wave, derive(self.seed, clip.id)))
+        scale = self.medium.store.scale(clip)
+        return files.quantized(self.protection.release(wave, derive(self.seed, clip.id), scale=scale))
+
+
+class Rival(NamedTuple):
+    """What stands in the tables beside the judged protection, and meets the attackers that it meets."""
+
+    name: str
+    release: Releaser
+    fingerprint: str
 
 
 @dataclass(frozen=True)
@@ -49,12 +118,12 @@ class Subject:
         return self.name == "identity"
 
 
-def clean_speech(level: Level, seed: int) -> Subject:
+def clean_speech(level: Level, seed: int, quantized: Callable[[Signal], Signal] = files.quantized) -> Subject:
     """Speech as it was recorded, against which every attacker is tried first."""
-    return Subject("identity", Seeded(Identity(), seed), "identity", level.rungs, level.attacker_clips)
+    return Subject("identity", Seeded(Identity(), seed, quantized), "identity", level.rungs, level.attacker_clips)
 
 
-def baseline(release: Seeded, name: str, level: Level) -> Subject:
+def baseline(release: Seeded | FrontEnd, name: str, level: Level) -> Subject:
     """A trivial protection as a row of the tables; a costly one meets no attacker that learns."""
     mark = hashlib.sha256(f"{release.protection!r} {release.seed}".encode()).hexdigest()[:12]
     costly = getattr(release.protection, "steps", 0) >= COSTLY_STEPS

@@ -9,8 +9,9 @@ from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
 from aclipse.atomic import write_table, write_text
+from aclipse.experiments.ladder.attacks import Retrain
 from aclipse.experiments.ladder.bench import Bench, spread
-from aclipse.experiments.ladder.jobs import Job, Retrain
+from aclipse.experiments.ladder.jobs import Job
 from aclipse.experiments.ladder.outcome import Outcome
 from aclipse.experiments.scores import (
     CLIP_COLUMNS,

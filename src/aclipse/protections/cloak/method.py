@@ -139,7 +139,7 @@ class Cloak:
         try:
             noise = Noise(NoiseSettings(**facts["noise"]))
             noise.load_state_dict(tensors)
-            scale = facts["scale"] and Scale(*(np.float32(part) for part in facts["scale"]))
+            scale = facts["scale"] and Scale(*(np.array(part, np.float32) for part in facts["scale"]))
             return cls(noise, FeatureSettings(**facts["features"]), facts["fixed"], scale)
         except (KeyError, TypeError, ValueError, RuntimeError) as error:
             raise RunError(f"{path} does not hold a cloak. Give cloak/weights.safetensors of a run.") from error

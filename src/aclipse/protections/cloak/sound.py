@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from aclipse.audio.segments import FeatureSettings, Scale, join, log_mel, scale_of
 from aclipse.audio.vocoder import mel_to_wave
 from aclipse.contracts import Features, Wave
@@ -39,8 +41,12 @@ class CloakSound(Baseline):
         if not len(wave):
             return wave.copy()
         settings = self.cloak.features
-        known = scale_of(log_mel(wave, settings)) if scale is None else scale
+        known = scale or self.cloak.scale or scale_of(log_mel(wave, settings))
         return sound_of(self.cloak.release(wave, seed, scale=known), settings, known, len(wave), seed)
+
+    def enrolled(self, recordings: Iterable[Wave]) -> CloakSound:
+        """The same on the device of a speaker who has made these recordings."""
+        return CloakSound(self.cloak.enrolled(recordings))
 
 
 class Vocoded(Baseline):

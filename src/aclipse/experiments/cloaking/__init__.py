@@ -1,0 +1,42 @@
+"""Every table and figure of the Cloak paper: plan → jobs (trained, read, resumable) → one CSV table a study."""
+
+from __future__ import annotations
+
+import logging
+import shutil
+from pathlib import Path
+
+from aclipse.experiments.cloaking import pool, tables
+from aclipse.experiments.cloaking.bench import open_store
+from aclipse.experiments.cloaking.estimate import costs, job_seconds
+from aclipse.experiments.cloaking.needed import missing
+from aclipse.experiments.cloaking.plan import STUDIES, Plan, make_plan
+from aclipse.experiments.cloaking.pool import workers
+from aclipse.training import processes
+
+__all__ = ["STUDIES", "costs", "make_plan", "reproduce", "workers"]
+
+log = logging.getLogger(__name__)
+
+
+def reproduce(plan: Plan, threads: int = 0, on_done: pool.OnDone | None = None) -> Path:
+    """Train and read what a study lacks and write its numbers; gives the path of the CSV table.
+
+    On a processor jobs are shared out to one process for each of ``threads`` cores (0: all), four at most. What an
+    interrupted call has done is kept. Raises AudioError for a recording that cannot be used.
+    """
+    log.info(plan.title)
+    if processes.is_main():
+        _tidy(plan.root)
+        open_store(plan, on_done and (lambda done, total: on_done("features", done, total)))
+    processes.wait()
+    left = missing(plan)
+    pool.run(plan, left, workers(threads), job_seconds(plan, left), on_done)
+    if processes.is_main():
+        tables.write(plan)
+    return plan.output / f"{plan.name}.csv"
+
+
+def _tidy(folder: Path) -> None:
+    for left in list(folder.rglob(".*.part")):  # what a kill has left half-written
+        shutil.rmtree(left) if left.is_dir() else left.unlink()

@@ -1,0 +1,52 @@
+"""Fitting a run's protection: a cascade to sound; to features a cloak, against adversaries."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from aclipse.attackers.attributes import SEX
+from aclipse.attackers.verification import SPEAKER
+from aclipse.contracts import Guides
+from aclipse.errors import CorpusError, RecipeError
+from aclipse.experiments.logmels import LogMels
+from aclipse.experiments.medium import Medium
+from aclipse.experiments.recipe import Recipe
+from aclipse.protections.cascade.method import Cascade, Trainer
+from aclipse.protections.cloak.method import Adversary, Cloak, fit_cloak
+from aclipse.training.batches import Speech
+from aclipse.training.recognition import new_recognizer
+
+SECRETS = {"sex": SEX, "speaker": SPEAKER}  # that an adversary may be after
+
+
+def fitted(recipe: Recipe, guides: Guides, speech: dict[str, Speech], medium: Medium, folder: Path) -> Cascade | Cloak:
+    """The protection of a recipe, fitted to the training part of what a device would release without one.
+
+    What an interrupted training has left in ``folder`` is gone on with. Errors as of `adversaries`.
+    """
+    if not isinstance(medium, LogMels):
+        return Trainer(recipe.cascade, guides, speech, recipe.seed).run(folder)
+    against = adversaries(recipe.cloak.secrets, medium, speech["train"], recipe.seed)
+    lesson = {**speech, "train": medium.lesson(speech["train"], recipe.seed)}
+    return fit_cloak(recipe.cloak, medium.settings, guides.emotion, against, lesson, folder, recipe.seed)
+
+
+def adversaries(secrets: Sequence[str], medium: LogMels, train: Speech, seed: int) -> list[Adversary]:
+    """New networks that learn secrets of the training part, segment by segment, while a cloak is fitted.
+
+    Raises RecipeError for a secret that there is no adversary for, CorpusError where it is not known of every clip.
+    """
+    found = []
+    for name in secrets:
+        if name not in SECRETS:
+            raise RecipeError(f"cloak.secrets: no adversary is after {name!r}. Choose from: {', '.join(SECRETS)}")
+        task = medium.segmental(SECRETS[name])
+        labels = [task.target(clip) for clip in train.clips]
+        if "" in labels or len(set(labels)) < 2:
+            raise CorpusError(
+                f"an adversary after {name} needs it of every training clip, and two kinds; {labels.count('')} of "
+                f"{len(labels)} clips have none. Fill the manifest's column, or leave it out of cloak.secrets."
+            )
+        found.append(Adversary(name, new_recognizer(task, train, seed), task.target))
+    return found
