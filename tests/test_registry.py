@@ -27,6 +27,7 @@ def test_the_tables_are_there() -> None:
         "mcadams",
         "shuffle",
         "source-only",
+        "vocoded",
     }
     assert {"cascade", "cloak", "cloak-adaptive", "label-only", "pgd"} | simple == set(registry.PROTECTIONS)
     assert {"crema-d", "ravdess", "iemocap", "msp-improv", "librispeech", "folder"} <= set(registry.CORPORA)

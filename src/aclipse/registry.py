@@ -19,6 +19,7 @@ PROTECTIONS = {
     "cascade": "aclipse.protections.cascade.method:Cascade",
     "cloak": "aclipse.protections.cloak.method:Cloak",
     "cloak-adaptive": "aclipse.protections.cloak.method:Cloak",  # with noise that depends on the segment
+    "vocoded": "aclipse.protections.cloak.sound:Vocoded",  # to features and back: what a vocoder alone hides
     "identity": "aclipse.protections.baselines:Identity",
     "silence": "aclipse.protections.baselines:Silence",
     "low-pass": "aclipse.protections.baselines:LowPass",

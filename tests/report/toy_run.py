@@ -4,23 +4,16 @@ from __future__ import annotations
 
 import csv
 import json
-import shutil
 from collections.abc import Iterable
-from dataclasses import astuple, fields, replace
+from dataclasses import astuple, fields
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import soundfile
 
-from aclipse.audio.segments import FeatureSettings
-from aclipse.contracts import Clip
-from aclipse.corpora import manifest, splits
-from aclipse.protections.cloak.method import Cloak
-from aclipse.protections.cloak.noise import Noise, NoiseSettings
 from aclipse.report.folder import RunFolder
 from aclipse.report.rows import Attacker, Lesson, Pair, Purifier, Score, Setting, Slice, Spending
-from aclipse.training.features import FeatureStore
 
 EMOTIONS = ["happy", "sad"]
 SPLIT = "speaker-5fold/0 (seed 0) [5ab91c03d2e7]"
@@ -191,54 +184,6 @@ def write_run(folder: Path, subject: str = "cascade", said: str = "Call me at ni
             path = folder / "audit" / "listen" / name / f"{each}.wav"
             path.parent.mkdir(parents=True, exist_ok=True)
             soundfile.write(path, tone(500.0 * (i + 1), gain), 16_000)
-    return folder
-
-
-def released(scores: list[Score] | None = None, **gaps: float) -> list[Score]:
-    """The toy's scores as those of a cloak; beside it what averaging makes of it, and a cascade, both a gap away."""
-    own = [replace(s, subject=name_of(s.subject, "cloak")) for s in scores or example_scores() if s.metric != "stoi"]
-    judged = [s for s in own if s.subject == "cloak"]
-    others = {"cloak-averaged": gaps.get("averaged", 0.0), "cascade": gaps.get("cascade", 0.0)}
-    return own + [moved(s, name, gap) for name, gap in others.items() for s in judged]
-
-
-def moved(s: Score, name: str, gap: float) -> Score:
-    """The same score of another subject, so much higher; levels and times stay."""
-    shift = 0.0 if s.role == "quality" else gap
-    ends = [None if end is None else end + shift for end in (s.low, s.high)]
-    return replace(s, subject=name, value=s.value + shift, low=ends[0], high=ends[1])
-
-
-FEATURES = FeatureSettings(bands=16, segment=20, train_hop=10, test_hop=15)
-CLOAK = {
-    "mode": "corrected", "form": "universal", "secrets": ["sex"], "suppression": 60.0, "sparsity": 0.1,
-    "reversal": 0.1, "fixed": False,
-}  # fmt: skip
-NOISE_HISTORY = "epoch,cross_entropy,sex,sparsity,uar,sigma,seconds\n0,0.6,0.7,6.8,0.8,0.04,4\n1,0.5,0.6,5.8,0.7,0.07,4\n"
-
-
-def write_features_run(folder: Path, cloak: dict[str, Any] | None = None, **features: Any) -> Path:
-    """The same of a run that releases features: a cloak with its noise, its histories and what it computed."""
-    write_run(folder, subject="cloak")
-    settings = FEATURES.model_copy(update=features)
-    about = json.loads((folder / "run.json").read_text("utf-8"))
-    about["recipe"] = {"release": "features", "seed": 3, "cloak": {**CLOAK, **(cloak or {})},
-                       "features": settings.model_dump(mode="json")}  # fmt: skip
-    write(folder / "run.json", json.dumps(about))
-    table(folder / "audit" / "scores.csv", SCORE_HEADER, [[s.subject, *columns(s)] for s in released()])
-    shutil.rmtree(folder / "cascade")
-    write(folder / "cloak" / "perturbation" / "history.csv", NOISE_HISTORY)
-    write(folder / "cloak" / "suppression" / "history.csv", NOISE_HISTORY.replace(",sparsity", "").replace(",6.8", ""))
-    asked = {**CLOAK, **(cloak or {})}
-    noise = Noise(NoiseSettings(segment=settings.segment, bands=settings.bands, form=asked["form"]))
-    noise.suppress(asked["suppression"])
-    Cloak(noise, settings, asked["fixed"]).save(folder / "cloak" / "weights.safetensors")
-    listen = folder / "audit" / "listen"
-    shutil.copytree(listen / "original", listen / "identity")
-    clips = [Clip(path.stem, path, speaker="anna") for path in sorted((listen / "original").iterdir())]
-    manifest.write(manifest.Manifest(clips), folder / "manifest.csv")
-    splits.write(splits.Split("given", {clip.id: "train" for clip in clips}), folder / "split.csv")
-    FeatureStore(manifest.read(folder / "manifest.csv").clips, settings, folder / "features")
     return folder
 
 

@@ -20,13 +20,13 @@ from aclipse.experiments import run as runs
 from aclipse.experiments.ladder.bench import Bench, spread
 from aclipse.experiments.ladder.climb import climb, on_one_core
 from aclipse.experiments.ladder.jobs import Job
-from aclipse.experiments.ladder.pool import OnDone
 from aclipse.experiments.ladder.rivals import averaged, beside
 from aclipse.experiments.ladder.subjects import Releaser, Rival, Subject, baseline, clean_speech
 from aclipse.experiments.ladder.tables import write
 from aclipse.experiments.levels import LEVELS, Level
 from aclipse.experiments.recipe import Recipe
 from aclipse.experiments.recorded import Recorded
+from aclipse.experiments.sharing import OnDone
 from aclipse.metrics import quality
 from aclipse.records import file_hash
 from aclipse.registry import PROTECTIONS

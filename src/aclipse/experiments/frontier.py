@@ -12,11 +12,11 @@ from aclipse.errors import RecipeError, RunError
 from aclipse.experiments import run as runs
 from aclipse.experiments.ladder.bench import Bench
 from aclipse.experiments.ladder.climb import climb, on_one_core
-from aclipse.experiments.ladder.pool import OnDone
 from aclipse.experiments.ladder.subjects import Seeded, Subject, clean_speech
 from aclipse.experiments.ladder.tables import hearings
 from aclipse.experiments.levels import Level
 from aclipse.experiments.scores import MAIN, Hearing, Row, Sheet
+from aclipse.experiments.sharing import OnDone
 from aclipse.protections.baselines import LowPass, WhiteNoise
 from aclipse.protections.blend import Blend
 from aclipse.records import Run, file_hash

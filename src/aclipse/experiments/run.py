@@ -26,7 +26,7 @@ from aclipse.experiments.recipe import Recipe, parse_recipe
 from aclipse.protections.cascade.method import Cascade
 from aclipse.protections.cloak.method import Cloak
 from aclipse.records import Run, environment, file_hash, now
-from aclipse.training import processes
+from aclipse.training import checkpoint, processes
 from aclipse.training.batches import Speech
 
 log = logging.getLogger(__name__)
@@ -199,9 +199,14 @@ def load_cascade(folder: Path | str) -> Cascade:
 
 
 def load_protection(folder: Path | str) -> Cascade | Cloak:
-    """The protection of a finished run, of sound or of features; raises RunError if there is none."""
-    cloak = Run(Path(folder)).weights(LogMels.protection)
-    return Cloak.load(cloak) if cloak.exists() else load_cascade(folder)
+    """The protection of a finished run, of sound or of features, given the run's folder or a weights file.
+
+    Raises RunError if there is none.
+    """
+    path, cloak = Path(folder), Run(Path(folder)).weights(LogMels.protection)
+    if path.suffix == ".safetensors":
+        return (Cloak if "noise" in checkpoint.load(path)[1] else Cascade).load(path)
+    return Cloak.load(cloak) if cloak.exists() else load_cascade(path)
 
 
 def _open(run: Run, recipe: Recipe, manifest: Manifest, resume: bool) -> None:

@@ -31,9 +31,11 @@ def sentences(run: RunFolder) -> list[str]:
     """One sentence on each of them: where its figures and those of the judged protection lie clearly apart."""
     own, found = protector(run.scores), []
     for name, kind in kinds(run).items():
-        told = {JUDGED: None, OTHER: _rival, MEAN: _mean}[kind]
-        if told and (met := _met(run, own, name)):
-            found.append(told(own, name, met))
+        met = _met(run, own, name)
+        if met and kind == OTHER:
+            found.append(_rival(own, name, met))
+        if met and kind == MEAN:
+            found.append(f"{_FIXED if _is_fixed(run) else _ANEW} {_mean(own, name, met)}")
     return found
 
 
@@ -71,10 +73,17 @@ def _mean(own: str, other: str, met: dict[str, tuple[Finding, Finding]]) -> str:
         f"is not shown to tell more of {join(_figures(attacked, rest))}" if rest else "",
     ]
     return (
-        f"Noise that is drawn anew can be averaged away. The mean of {DRAWS} releases of each utterance (“{other}”)"
-        f" {' and '.join(filter(None, parts))}; figures: one release of {named(own)} against that mean, for the"
-        " strongest attacker of each."
+        f"The mean of {DRAWS} releases of each utterance (“{other}”) {'; it '.join(filter(None, parts))} (figures: one"
+        f" release of {named(own)} against that mean, for the strongest attacker of each)."
     )
+
+
+_ANEW = "Noise that is drawn anew for each release can be averaged away."
+_FIXED = "Here one draw serves an utterance however often it is released, so that averaging has nothing to work on."
+
+
+def _is_fixed(run: RunFolder) -> bool:
+    return bool(run.about.get("recipe", {}).get("cloak", {}).get("fixed"))
 
 
 def _where(met: dict[str, tuple[Finding, Finding]], wanted: int) -> list[str]:

@@ -58,7 +58,7 @@ def headings(run: RunFolder) -> list[tuple[str, str]]:
 
 
 def aims(run: RunFolder) -> list[str]:
-    """The secrets beside words that a cloak among the subjects was trained to hide, as far as they were asked for."""
+    """Where a cloak is among the subjects: the secrets that the recipe names for it, if asked for."""
     if not any(name.startswith("cloak") for name in subjects(run)):
         return []
     asked = run.about.get("recipe", {}).get("cloak", {}).get("secrets", [])

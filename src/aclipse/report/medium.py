@@ -105,7 +105,7 @@ SOUND = Medium(
 )
 FEATURES = Medium(
     meant="A recording tells how the speaker felt, and what was said and by whom. {protection} lets no sound leave the"
-    " device, only features of it, with noise so placed that the feeling can still be read and {secrets} cannot.",
+    " device, only features of it, with noise that is meant to leave the feeling readable and to hide {secrets}.",
     nothing_left="The released features are all but empty: they hide everything because hardly anything is left.",
     nearly_nothing="The released features are nearly empty{change}. High error rates come from that, not from the"
     " method.",

@@ -7,7 +7,7 @@ from typing import Any
 
 from aclipse.report import markup
 from aclipse.report.folder import RunFolder
-from aclipse.report.medium import medium_of
+from aclipse.report.medium import medium_of, releases_features
 from aclipse.report.rows import Score
 from aclipse.report.verdicts import RULES
 from aclipse.report.vocabulary import SECRETS, format_interval, format_value, level_name, metric_of
@@ -20,7 +20,8 @@ def provenance(run: RunFolder) -> str:
     """Settings, hashes and environment: what it takes to make the same run again."""
     known = ("aclipse", "created", "seed", "corpus", "split", "weights", "environment")
     facts = {name: run.about[name] for name in known if name in run.about}
-    recipe = flatten(run.about.get("recipe", {}))
+    unused = ("cascade",) if releases_features(run) else ("cloak", "features")
+    recipe = flatten({name: own for name, own in run.about.get("recipe", {}).items() if name not in unused})
     return markup.section(
         "settings",
         "Settings, hashes, environment",

@@ -11,6 +11,7 @@ from aclipse.report.plates import emotion_labels
 from aclipse.report.remarks import remarks
 from aclipse.report.tables import QUALITY, Column, Table, score_table
 from aclipse.report.vocabulary import LEVELS, SECRETS, UTILITY, level_name, metric_of
+from aclipse.report.wording import join
 
 _GUIDE = (
     "A row is one way to treat speech. UAR is the share of emotions read right: high is useful. WER is the share of"
@@ -19,8 +20,7 @@ _GUIDE = (
 )
 
 _AIMED = (
-    "What Cloak was trained to hide has a column of its own, for the best attacker on that: UAR is low where little"
-    " gets through, an error rate (EER) is high."
+    "Of {} the best attacker’s figure is shown, too: a UAR is low where little gets through, an error rate (EER) high."
 )
 _BESIDE = (
     "The words below a name say what its row is; another protection has met the same attackers as the one judged here."
@@ -56,6 +56,7 @@ def ladder(run: RunFolder) -> str:
 def overview(run: RunFolder) -> str:
     """Every subject beside the protector: in short, then each secret at every level."""
     table, words, kinds = comparison_table(run), medium_of(run), beside.kinds(run)
+    aimed = join(SECRETS[name].thing for name in aims(run))
     told = [(name, text) for name, text in words.subjects.items() if name in table.rows]
     told += [(metric_of(c.metric).name, words.meaning(c.metric)) for c in _once(table)]
     return markup.section(
@@ -63,7 +64,9 @@ def overview(run: RunFolder) -> str:
         "Side by side with other protections and simple means"
         if beside.OTHER in kinds.values()
         else "Side by side with simple means",
-        markup.paragraph(" ".join(filter(None, (_GUIDE, _AIMED if aims(run) else "", _BESIDE if kinds else "")))),
+        markup.paragraph(
+            " ".join(filter(None, (_GUIDE, _AIMED.format(aimed) if aimed else "", _BESIDE if kinds else "")))
+        ),
         markup.score_table(
             table, "What listeners still read, and what it costs", protector(run.scores), kinds, words.groups
         ),

@@ -12,6 +12,7 @@ from aclipse.experiments.cloaking.estimate import costs, job_seconds
 from aclipse.experiments.cloaking.needed import missing
 from aclipse.experiments.cloaking.plan import STUDIES, Plan, make_plan
 from aclipse.experiments.cloaking.pool import workers
+from aclipse.experiments.sharing import OnDone
 from aclipse.training import processes
 
 __all__ = ["STUDIES", "costs", "make_plan", "reproduce", "workers"]
@@ -19,7 +20,7 @@ __all__ = ["STUDIES", "costs", "make_plan", "reproduce", "workers"]
 log = logging.getLogger(__name__)
 
 
-def reproduce(plan: Plan, threads: int = 0, on_done: pool.OnDone | None = None) -> Path:
+def reproduce(plan: Plan, threads: int = 0, on_done: OnDone | None = None) -> Path:
     """Train and read what a study lacks and write its numbers; gives the path of the CSV table.
 
     On a processor jobs are shared out to one process for each of ``threads`` cores (0: all), four at most. What an

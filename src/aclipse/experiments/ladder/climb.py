@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import os
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -16,10 +15,10 @@ from aclipse.experiments.ladder import cost, pool
 from aclipse.experiments.ladder.bench import Bench
 from aclipse.experiments.ladder.jobs import Job
 from aclipse.experiments.ladder.plan import plan
-from aclipse.experiments.ladder.pool import OnDone
 from aclipse.experiments.ladder.subjects import Subject
 from aclipse.experiments.levels import Level
 from aclipse.experiments.recipe import Recipe
+from aclipse.experiments.sharing import OnDone, cores
 from aclipse.training import processes
 
 log = logging.getLogger(__name__)
@@ -59,8 +58,7 @@ def climb(
 
 def processes_of(threads: int, recipe: Recipe) -> int:
     """How many processes ``threads`` (0: all cores) make: one each for compact networks on a CPU, else one in all."""
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    return (threads or cores) if _is_light(recipe) else 1
+    return (threads or cores()) if _is_light(recipe) else 1
 
 
 @contextmanager

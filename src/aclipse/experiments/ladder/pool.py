@@ -4,26 +4,19 @@ from __future__ import annotations
 
 import hashlib
 import json
-import logging
-import multiprocessing
 import shutil
 import time
 from collections.abc import Callable, Iterable, Sequence
-from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
-from concurrent.futures.process import BrokenProcessPool
 
 import torch
 
 from aclipse import __version__
 from aclipse.atomic import write_text
-from aclipse.errors import RunError
 from aclipse.experiments.ladder.bench import Bench
 from aclipse.experiments.ladder.jobs import Job, Release
-
-log = logging.getLogger(__name__)
+from aclipse.experiments.sharing import OnDone, Teller, share_out
 
 Open = Callable[[], Bench]  # plain data that a process can be sent
-OnDone = Callable[[str, float, float], None]  # a job's name, seconds of work done and in all, by the estimate
 
 
 def perform(job: Job, bench: Bench, mark: str) -> float:
@@ -75,40 +68,17 @@ def run(jobs: Sequence[Job], bench: Bench, opening: Open, workers: int, costs: d
     """
     marked = marks(jobs, bench)
     left = [job for job in _ordered(jobs, costs) if not is_done(job, bench, marked[job.name])]
-    tell = _Teller(costs, left, on_done)
+    tell = Teller({job.name: costs[job.name] for job in left}, on_done)
     if workers == 1 or len(left) < 2:
         while left:
             job = next(job for job in left if _is_free(job, left))
             left.remove(job)
-            tell(job, perform(job, bench, marked[job.name]))
+            tell(job.name, perform(job, bench, marked[job.name]))
         return
-    others = set(multiprocessing.active_children())
-    context = multiprocessing.get_context("spawn")  # torch's threads do not survive a fork
-    with ProcessPoolExecutor(workers, context, _start, (opening,)) as pool:
-        try:
-            _share_out(left, marked, pool, workers, tell)
-        except BaseException as error:
-            pool.shutdown(wait=False, cancel_futures=True)
-            for process in set(multiprocessing.active_children()) - others:
-                process.terminate()
-            if isinstance(error, BrokenProcessPool):
-                raise RunError(
-                    "a process of the audit died, most likely for want of memory. Go on with fewer of them: --threads 1"
-                ) from error
-            raise
-
-
-def _share_out(
-    left: list[Job], marked: dict[str, str], pool: ProcessPoolExecutor, workers: int, tell: Callable[[Job, float], None]
-) -> None:
-    running: dict[Future[float], Job] = {}
-    while left or running:
-        waiting = [*left, *running.values()]
-        for job in [job for job in left if _is_free(job, waiting)][: workers - len(running)]:
-            left.remove(job)
-            running[pool.submit(_perform, job, marked[job.name])] = job
-        for future in wait(running, return_when=FIRST_COMPLETED).done:
-            tell(running.pop(future), future.result())
+    share_out(
+        left, _is_free, lambda pool, job: pool.submit(_perform, job, marked[job.name]), workers, (_start, (opening,)),
+        lambda job, seconds: tell(job.name, seconds),
+    )  # fmt: skip
 
 
 _bench: Bench | None = None  # of a worker process
@@ -125,21 +95,6 @@ def _perform(job: Job, mark: str) -> float:
     return perform(job, _bench, mark)
 
 
-class _Teller:
-    """Adds up what is done and says so."""
-
-    def __init__(self, costs: dict[str, float], jobs: Sequence[Job], on_done: OnDone | None) -> None:
-        self.costs, self.on_done = costs, on_done
-        self.total, self.done, self.count, self.number = sum(costs[job.name] for job in jobs), 0.0, len(jobs), 0
-
-    def __call__(self, job: Job, seconds: float) -> None:
-        self.done += self.costs[job.name]
-        self.number += 1
-        log.info("%d/%d  %s  %.0f s", self.number, self.count, job.name, seconds)
-        if self.on_done:
-            self.on_done(job.name, self.done, self.total)
-
-
 def _ordered(jobs: Iterable[Job], costs: dict[str, float]) -> list[Job]:
     """The longest first, those that others wait for before all."""
     jobs = list(jobs)
@@ -147,5 +102,5 @@ def _ordered(jobs: Iterable[Job], costs: dict[str, float]) -> list[Job]:
     return sorted(jobs, key=lambda job: (job.name not in needed, -costs[job.name]))
 
 
-def _is_free(job: Job, waiting: Sequence[Job]) -> bool:
+def _is_free(job: Job, waiting: Iterable[Job]) -> bool:
     return not {other.name for other in waiting if other is not job} & set(job.after)

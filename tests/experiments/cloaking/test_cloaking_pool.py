@@ -14,6 +14,7 @@ import pytest
 import torch
 
 from aclipse.errors import RunError
+from aclipse.experiments import sharing
 from aclipse.experiments.cloaking import pool
 from aclipse.experiments.cloaking.estimate import KINDS, job_seconds
 from aclipse.experiments.cloaking.jobs import Learn, Perturb, Suppress
@@ -149,7 +150,7 @@ def test_a_process_that_died_is_an_error_that_says_what_to_do(
     def die(*given: Any) -> None:
         raise BrokenProcessPool
 
-    monkeypatch.setattr(pool, "_share_out", die)
+    monkeypatch.setattr(sharing, "_keep_busy", die)
     left = [Read(HERE, task) for task in ("emotion", "sex")]
     with pytest.raises(RunError, match="--threads 1"):
         pool.run(planned("cloak-table2", tmp_path), left, 2, dict.fromkeys(left, 1.0))
