@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import csv
 import shutil
+import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
+
+LIVE = 3600.0  # seconds: a part that was written to since may be another process's
 
 
 @contextmanager
@@ -33,6 +36,21 @@ def replacing(path: Path) -> Iterator[Path]:
         if partial.is_dir():
             shutil.rmtree(partial)
         partial.unlink(missing_ok=True)
+
+
+def sweep(folder: Path) -> None:
+    """Delete what killed processes have left half-written anywhere below a folder, and nobody has touched for long."""
+    for left in list(folder.rglob(".*.part")):
+        try:
+            latest = max(path.stat().st_mtime for path in (left, *left.rglob("*")))
+        except FileNotFoundError:  # somebody is at work on it, or has just finished
+            continue
+        if time.time() - latest < LIVE:
+            continue
+        if left.is_dir():
+            shutil.rmtree(left, ignore_errors=True)
+        else:
+            left.unlink(missing_ok=True)
 
 
 def write_text(path: Path, content: str) -> None:

@@ -62,6 +62,22 @@ def test_what_is_there_is_skipped_and_anothers_is_told_from_it(corpus: Path, tmp
     assert len(protect([corpus], tmp_path / "out", cloak(), seed=1, overwrite=True).done) == 4
 
 
+def test_a_damaged_recording_fails_alone(corpus: Path, tmp_path: Path) -> None:
+    (tmp_path / "in" / "0.wav").write_bytes(b"RIFF")
+    report = protect([corpus], tmp_path / "out", cloak())
+    assert [path.name for path, _ in report.failed] == ["0.wav"]
+    assert len(report.done) == 3
+
+
+def test_features_by_another_scale_are_told_from_these(corpus: Path, tmp_path: Path) -> None:
+    protect([corpus], tmp_path / "out", cloak())
+    clips = manifest.read(corpus).clips
+    manifest.write(Manifest("fewer", clips[1:]), tmp_path / "fewer.csv")
+    again = protect([tmp_path / "fewer.csv"], tmp_path / "out", cloak())
+    assert [path.name for path, _ in again.failed] == ["1.wav"]  # ann has one recording less, and another scale
+    assert len(again.skipped) == 2
+
+
 def test_the_scale_does_not_leave_the_device(corpus: Path, tmp_path: Path) -> None:
     protect([corpus], tmp_path / "out", cloak())
     tensors, facts = checkpoint.load(tmp_path / "out" / "clip-0.safetensors")

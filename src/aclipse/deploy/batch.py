@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import logging
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path, PurePosixPath
@@ -74,15 +74,15 @@ def protect(
     report = ProtectReport()
     output = Path(output)
     jobs = plan([Path(given) for given in inputs], output)
-    maker = _signature(protection, seed, keep_rate)
     device, suffix = _devices(protection, jobs), SUFFIXES[protection.releases]
     for number, job in enumerate(jobs, start=1):
-        target = job.target(output, suffix)
+        target, own = job.target(output, suffix), device(job)
+        maker = _signature(own, seed, keep_rate)
         try:
             if not overwrite and _is_done(job, target, maker):
                 report.skipped.append(target)
             else:
-                report.audio_seconds += _protect_file(job, target, device(job), seed, keep_rate, maker)
+                report.audio_seconds += _protect_file(job, target, own, seed, keep_rate, maker)
                 report.done.append(target)
         except Exception as error:  # whatever one recording provokes must not end a night's work
             logger.debug("%s failed", job.source, exc_info=True)
@@ -95,14 +95,23 @@ def protect(
 
 
 def _devices(protection: Any, jobs: Sequence[Job]) -> Callable[[Job], Any]:
-    """The protection as it is on the device of a job's speaker."""
+    """The protection as it is on the device of a job's speaker, who is enrolled with all that can be read of them."""
     enrol = getattr(protection, "enrolled", None)
 
     @cache
     def of(speaker: str) -> Any:
-        return enrol(files.read(job.source) for job in jobs if job.speaker == speaker) if enrol else protection
+        waves = list(_readable(job.source for job in jobs if job.speaker == speaker))
+        return enrol(waves) if enrol and waves else protection
 
-    return lambda job: of(job.speaker) if job.speaker else protection
+    return lambda job: of(job.speaker) if enrol and job.speaker else protection
+
+
+def _readable(paths: Iterable[Path]) -> Iterator[Wave]:
+    for path in paths:
+        try:
+            yield files.read(path)
+        except AudioError as error:  # told of, where its turn comes
+            logger.debug("%s enrols nobody: %s", path, error)
 
 
 def _signature(protection: Protection, seed: int, keep_rate: bool) -> str:

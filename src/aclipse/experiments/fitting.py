@@ -29,7 +29,9 @@ def fitted(recipe: Recipe, guides: Guides, speech: dict[str, Speech], medium: Me
         return Trainer(recipe.cascade, guides, speech, recipe.seed).run(folder)
     against = adversaries(recipe.cloak.secrets, medium, speech["train"], recipe.seed)
     lesson = {**speech, "train": medium.lesson(speech["train"], recipe.seed)}
-    return fit_cloak(recipe.cloak, medium.settings, guides.emotion, against, lesson, folder, recipe.seed)
+    cloak = fit_cloak(recipe.cloak, medium.settings, guides.emotion, against, lesson, folder, recipe.seed)
+    cloak.corpus = medium.store.corpus
+    return cloak
 
 
 def adversaries(secrets: Sequence[str], medium: LogMels, train: Speech, seed: int) -> list[Adversary]:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import logging
-import shutil
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,6 +12,7 @@ from typing import Any
 import torch
 
 from aclipse import __version__
+from aclipse.atomic import sweep
 from aclipse.attackers.words import WORDS
 from aclipse.contracts import Clip, Guides
 from aclipse.corpora import manifest as manifests
@@ -216,8 +216,7 @@ def _open(run: Run, recipe: Recipe, manifest: Manifest, resume: bool) -> None:
         if not resume:
             raise RunError(f"{folder} already holds a run. Go on with --resume, or give another folder with --output.")
         check_same(run, recipe, manifest)
-        for left in folder.rglob(".*.part"):  # what a kill has left half-written
-            shutil.rmtree(left) if left.is_dir() else left.unlink()
+        sweep(folder)
         facts, asked = run.facts, _asked(recipe, manifest)
         if facts["recipe"] != asked["recipe"]:  # how it will be audited, or tracked, is another matter now
             run.note(recipe=asked["recipe"])

@@ -48,18 +48,31 @@ class FeatureStore:
         self._clips = {clip.id: clip for clip in clips}
         self._places = {clip.id: slice(*place) for clip, place in zip(clips, pairwise([0, *ends]), strict=True)}
         self._speakers: dict[str, Scale] = {}
+        self._fitted: list[Clip] = []
         self._corpus: Scale | None = None
 
     def fit(self, clips: Sequence[Clip]) -> None:
-        """Let the scale of a corpus be that of these clips, the training part; other normalisations need none.
+        """Let the scale of the corpus be that of these clips, the training part.
 
         Raises CorpusError for no clips, or one that the store was not made of.
         """
-        parts = [self._log_mel(clip) for clip in clips]
-        if not parts:
+        if not clips:
             raise CorpusError("No clips were given to fit the scale of a corpus to. Give those of the training part.")
-        if self.settings.normalisation == "corpus":
-            self._corpus = scale_of(*parts)
+        for clip in clips:
+            self._log_mel(clip)
+        self._fitted, self._corpus = list(clips), None
+
+    @property
+    def corpus(self) -> Scale:
+        """The scale of the clips that `fit` was given last; raises RunError where it has yet to be called."""
+        if not self._fitted:
+            raise RunError(
+                "Features are normalised by a corpus whose scale is not known yet. Call fit with the training clips, "
+                "or choose the normalisation speaker, recording or none."
+            )
+        if self._corpus is None:
+            self._corpus = scale_of(*map(self._log_mel, self._fitted))
+        return self._corpus
 
     def features(self, clip: Clip) -> Features:
         """Normalised log-mel of one clip, ``(frames, bands)``."""
@@ -77,12 +90,7 @@ class FeatureStore:
             return self._of_speaker(self._clips[clip.id].speaker)
         if settings.normalisation == "none":
             return Scale(np.zeros(settings.bands, np.float32), np.ones(settings.bands, np.float32))
-        if self._corpus is None:
-            raise RunError(
-                "Features are normalised by a corpus whose scale is not known yet. Call fit with the training clips, "
-                "or choose the normalisation speaker, recording or none."
-            )
-        return self._corpus
+        return self.corpus
 
     def speech(self, clips: Sequence[Clip], hop: int) -> Speech:
         """Clips with their segments, one every ``hop`` frames, end to end, ``(count · segment, bands)``, in memory."""

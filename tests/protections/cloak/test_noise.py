@@ -59,7 +59,7 @@ def test_what_is_suppressed_is_the_share_asked_for_and_the_noisiest(form: str, p
     made, x = noise(form), torch.randn(4, 16, 12)
     made.suppress(percent)
     sigma = made.sigma(x)
-    mask = made.mask(sigma).expand(4, 16, 12)
+    mask = made.mask(x).expand(4, 16, 12)
     for row, kept in zip(sigma.expand(4, 16, 12), mask, strict=True):
         assert abs(int((kept == 0).sum()) - percent / 100 * 16 * 12) <= 1
         if bool((kept == 0).any()):
@@ -93,6 +93,20 @@ def test_suppressed_elements_are_the_learned_value_alone_and_kept_ones_are_noisy
     assert bool((found[:, ~gone] != (x + made.mu)[:, ~gone]).all())
     drawn = torch.ones_like(x)
     torch.testing.assert_close(made(x, drawn), (x + made.sigma(x)) * made.keep + made.mu)
+
+
+def test_where_deviations_saturate_the_greatest_parameters_are_suppressed() -> None:
+    made = Noise(NoiseSettings(**SMALL))
+    made.rho.data.copy_(50 + torch.arange(16.0 * 12).reshape(16, 12))  # all of the greatest deviation
+    made.suppress(25.0)
+    assert torch.equal(made.keep.flatten() == 0, torch.arange(16 * 12) >= 144)
+
+
+def test_who_has_the_device_takes_the_shift_away() -> None:
+    made, x = noise(), torch.randn(3, 16, 12)
+    made.suppress(50.0)
+    quiet = made(x, torch.zeros_like(x))
+    torch.testing.assert_close(made.undone(quiet), x * made.keep)
 
 
 def test_after_suppression_only_the_replacement_learns() -> None:

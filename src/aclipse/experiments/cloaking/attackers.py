@@ -1,4 +1,4 @@
-"""Who reads what φ releases: those who know clean features alone, those who learn from φ, those who average it away."""
+"""Who reads what φ releases: who knows clean features alone, who has the device, who learns from it, who averages."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -24,7 +25,7 @@ FIRST = {"emotion": "guide", "sex": "ignorant"}  # who learned from clean featur
 
 
 class Reading(NamedTuple):
-    """What one attacker reads in the test part."""
+    """What one attacker reads in the test part; of ``released``, whatever it makes of that before it reads."""
 
     attacker: str
     draw: str  # "anew" for each release, "fixed" for each utterance, "" where nothing is drawn
@@ -60,6 +61,28 @@ class Redraw:
         return noisy.reshape(features.shape), lengths
 
 
+class LogOdds(NamedTuple):
+    """By how much likelier a reader takes its first label to be than its last."""
+
+    reader: Any
+
+    def read(self, waves: Tensor, lengths: Tensor) -> list[float]:
+        """In nats, one number a recording."""
+        found = self.reader(waves, lengths)
+        odds: list[float] = (found[:, 0] - found[:, -1]).tolist()
+        return odds
+
+
+def calibrated(reader: Any, unlabelled: Speech, speech: Speech) -> list[str]:
+    """What a reader of two labels reads in ``speech``, its threshold moved to where ``unlabelled`` clips have both alike.
+
+    Whoever knows that half of the speakers are women needs no label to see that a reader says "female" too often.
+    """
+    first, last, odds = reader.labels[0], reader.labels[-1], LogOdds(reader)
+    middle = float(np.median(read_all(odds, unlabelled)))
+    return [first if each > middle else last for each in read_all(odds, speech)]
+
+
 class Attack:
     """All attackers of one task on one φ."""
 
@@ -75,8 +98,17 @@ class Attack:
         readers = {FIRST[self.task.name]: self.first, "fine-tuned": tuned}
         readers |= {"scratch": self._scratch()} if learning else {}
         yield from (_read(name, "anew", once, reader) for name, reader in readers.items() if reader is not None)
+        yield from self._informed(once)
         if self.task.name == "sex":
             yield from self._averaging(tuned)
+
+    def _informed(self, once: Speech) -> Iterator[Reading]:
+        """Who has the device takes its shift away, and learns nothing; of sex, it may then move its threshold, too."""
+        undone = self._undone(once)
+        yield Reading("informed", "anew", once, read_all(self.first, undone))
+        if self.task.name == "sex":
+            unlabelled = self._undone(self._released(self.bench.validation("sex"), "validation"))
+            yield Reading("informed + calibrated", "anew", once, calibrated(self.first, unlabelled, undone))
 
     def _averaging(self, tuned: Any) -> Iterator[Reading]:
         """With one fixed draw the mean of releases is each of them, so that who learned from single ones reads it."""
@@ -116,6 +148,9 @@ class Attack:
         parts = self.bench.lesson(self.task.name), validation
         seed = derive(self.bench.seed, "attacker", name)
         return train_recognizer(task, network, parts, loop, self.folder / name.replace(" ", ""), seed).best_score
+
+    def _undone(self, released: Speech) -> Speech:
+        return released.released(lambda signal, clip: self.cloak.undone(signal))
 
     def _released(self, speech: Speech, part: str, cloak: Cloak | None = None, draws: int = 1) -> Speech:
         noised, seed = Noised(cloak or self.cloak, draws), derive(self.bench.seed, "release", part)

@@ -17,7 +17,7 @@ from aclipse.contracts import SAMPLE_RATE, Clip
 from aclipse.experiments.cloaking.bench import LEARNED_FROM, Bench
 from aclipse.experiments.cloaking.jobs import Job, Learn, Perturb, Suppress, settings_of
 from aclipse.experiments.cloaking.needed import jobs_of, missing
-from aclipse.experiments.cloaking.plan import Place, Plan
+from aclipse.experiments.cloaking.plan import NOISE, Place, Plan
 from aclipse.experiments.cloaking.readings import Read
 from aclipse.protections.cloak.noise import Noise, reverse
 from aclipse.training import processes
@@ -135,10 +135,14 @@ def _load(plan: Plan, job: Job, sizes: _Sizes) -> Load:
 
 def _reading(plan: Plan, job: Read, sizes: _Sizes) -> Load:
     s, test = plan.settings, sizes.test(job.place)
-    releases = 0.0 if job.sr is None else 2 + (2 * s.averaged if job.task == "sex" else 0)
-    load = {"read": (3 if job.learns(plan) else 1) * test, "release": releases * test}
+    if job.sr is None or job.method == NOISE:
+        return {"read": test, "release": test * (job.sr is not None)}
+    times = 2 if job.task == "sex" else 1  # of single releases, and of averaged ones
+    load = {"read": (2 + 4 * (times - 1)) * test, "release": (2 + 2 * (times - 1) * s.averaged) * test}
+    if times == 2:  # clips by which a threshold is moved
+        load["read"] += sizes.validation(job.place, job.task)
     if job.learns(plan):
-        times = 2 if job.task == "sex" else 1  # from single releases, and from averaged ones
+        load["read"] += 2 * times * test
         for loop, count in ((s.fine_tuned, times), (s.scratch, 1)):
             for kind, amount in _training(loop, job.task, job.place, sizes).items():
                 load[kind] = load.get(kind, 0.0) + count * amount

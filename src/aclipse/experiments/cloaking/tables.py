@@ -135,8 +135,7 @@ def _map(plan: Plan, place: Place, method: str, sr: float) -> Map:
         test = Bench(plan, place).speech("test")
         every = np.concatenate([test.wave(index) for index in range(min(len(test), EXAMPLES))])
         pieces = torch.from_numpy(every).reshape(shape)[:EXAMPLES]
-    sigma = noise.sigma(pieces)
-    found = np.stack([each.reshape(shape).mean(0).numpy() for each in (sigma, noise.mask(sigma))])
+    found = np.stack([each.reshape(shape).mean(0).numpy() for each in (noise.sigma(pieces), noise.mask(pieces))])
     return found.astype(np.float32)
 
 

@@ -74,11 +74,13 @@ class Cloak:
     releases = Release.FEATURES
 
     def __init__(
-        self, noise: Noise, features: FeatureSettings, fixed: bool = False, scale: Scale | None = None
-    ) -> None:
+        self, noise: Noise, features: FeatureSettings, fixed: bool = False, corpus: Scale | None = None,
+        speaker: Scale | None = None,
+    ) -> None:  # fmt: skip
         self.noise: Noise = checkpoint.freeze(noise)
         self.features, self.fixed = features, fixed
-        self.scale = scale  # by which recordings are normalised: the corpus's, or that of the device's only speaker
+        self.corpus = corpus  # the scale of the training part, which tells nothing of anybody
+        self.speaker = speaker  # the scale of the device's only speaker, once enrolled
         self.name = "cloak" if noise.settings.form == "universal" else "cloak-adaptive"
 
     def __repr__(self) -> str:
@@ -86,41 +88,66 @@ class Cloak:
         digest = hashlib.sha256()
         for tensor in self.noise.state_dict().values():
             digest.update(tensor.cpu().numpy().tobytes())
+        for scale in (self.corpus, self.speaker):
+            digest.update(b"".join(part.tobytes() for part in scale or ()))
         return f"Cloak({digest.hexdigest()[:12]}, {self.noise.settings!r}, {self.features!r}, fixed={self.fixed})"
 
     def release(self, wave: Wave, seed: int = 0, scale: Scale | None = None) -> Features:
         """Protect one recording, ``(time,) -> (count · segment, bands)``.
 
-        Bands are normalised by ``scale``, else by the cloak's own, else over the recording itself.
+        Bands are normalised by ``scale`` if it is given, else as the settings say: over the device's speaker, once
+        enrolled, or over the recording itself; over the corpus; or not at all. Raises RunError for a corpus not known.
         """
-        features = log_mel(wave, self.features)
-        normal = (scale or self.scale or scale_of(features)).apply(features)
-        return self.noised(cut(normal, self.features.segment, self.features.test_hop), seed)
+        mel = log_mel(wave, self.features)
+        normal = (scale or self.scale_for(mel)).apply(mel)
+        if self.fixed:
+            seed = derive(0, "fixed", hashlib.sha256(wave.tobytes()).hexdigest())
+        return self._noised(cut(normal, self.features.segment, self.features.test_hop), seed)
+
+    def scale_for(self, mel: Features) -> Scale:
+        """By what the log-mel of a recording is normalised on this device; raises RunError for a corpus not known."""
+        if self.features.normalisation == "none":
+            return Scale(np.zeros(self.features.bands, np.float32), np.ones(self.features.bands, np.float32))
+        if self.features.normalisation == "corpus":
+            if self.corpus is None:
+                raise RunError("this cloak normalises by its training corpus and does not know it. Train it again.")
+            return self.corpus
+        return self.speaker or scale_of(mel)
 
     def enrolled(self, recordings: Iterable[Wave]) -> Cloak:
         """The cloak of a device whose one speaker has made these recordings, where speakers are normalised."""
         if self.features.normalisation != "speaker":
             return self
-        return Cloak(
-            self.noise, self.features, self.fixed, scale_of(*(log_mel(wave, self.features) for wave in recordings))
-        )
+        speaker = scale_of(*(log_mel(wave, self.features) for wave in recordings))
+        return Cloak(self.noise, self.features, self.fixed, self.corpus, speaker)
 
     def release_blocks(self, blocks: Iterable[Wave], seed: int = 0) -> Iterator[Features]:
         """Protect a recording that arrives in blocks, once all are there, as normalisation needs."""
         yield self.release(np.concatenate([np.zeros(0, np.float32), *blocks]), seed)
 
-    @torch.no_grad()
     def noised(self, features: Features, seed: int = 0) -> Features:
         """φ of normalised segments end to end, ``(count · segment, bands)`` in and out.
 
         Raises RunError for features of another shape.
         """
+        if self.fixed:
+            seed = derive(0, "fixed", hashlib.sha256(np.float16(features).tobytes()).hexdigest())
+        return self._noised(features, seed)
+
+    @torch.no_grad()
+    def undone(self, released: Features) -> Features:
+        """What whoever has the device makes of a release without learning anything, of the same shape."""
+        pieces = torch.from_numpy(np.ascontiguousarray(released)).reshape(
+            -1, self.features.segment, self.features.bands
+        )
+        return self.noise.undone(pieces.to(self.noise.mu.device)).cpu().reshape(released.shape).numpy()
+
+    @torch.no_grad()
+    def _noised(self, features: Features, seed: int) -> Features:
         shape = self.features.segment, self.features.bands
         if features.ndim != 2 or len(features) % shape[0] or features.shape[1] != shape[1]:
             raise RunError(f"features {features.shape} are not whole segments of {shape[0]} frames by {shape[1]} bands")
         place = self.noise.rho.device
-        if self.fixed:
-            seed = derive(0, "fixed", hashlib.sha256(np.float16(features).tobytes()).hexdigest())
         pieces = torch.from_numpy(np.ascontiguousarray(features)).reshape(-1, *shape)
         draw = torch.randn(pieces.shape, generator=torch.Generator().manual_seed(seed % 2**63))
         noisy = self.noise(pieces.to(place), draw.to(place)).cpu().reshape(-1, shape[1]).numpy()
@@ -129,8 +156,8 @@ class Cloak:
     def save(self, path: Path) -> None:
         """Write weights and settings into one safetensors file."""
         settings = {"noise": self.noise.settings.model_dump(), "features": self.features.model_dump()}
-        scale = self.scale and [part.tolist() for part in self.scale]
-        checkpoint.save(path, self.noise.state_dict(), {**settings, "fixed": self.fixed, "scale": scale})
+        corpus = self.corpus and [part.tolist() for part in self.corpus]
+        checkpoint.save(path, self.noise.state_dict(), {**settings, "fixed": self.fixed, "corpus": corpus})
 
     @classmethod
     def load(cls, path: Path) -> Cloak:
@@ -139,8 +166,8 @@ class Cloak:
         try:
             noise = Noise(NoiseSettings(**facts["noise"]))
             noise.load_state_dict(tensors)
-            scale = facts["scale"] and Scale(*(np.array(part, np.float32) for part in facts["scale"]))
-            return cls(noise, FeatureSettings(**facts["features"]), facts["fixed"], scale)
+            corpus = facts["corpus"] and Scale(*(np.array(part, np.float32) for part in facts["corpus"]))
+            return cls(noise, FeatureSettings(**facts["features"]), facts["fixed"], corpus)
         except (KeyError, TypeError, ValueError, RuntimeError) as error:
             raise RunError(f"{path} does not hold a cloak. Give cloak/weights.safetensors of a run.") from error
 
@@ -153,8 +180,8 @@ def rounded(features: Features) -> Features:
 class Trainer:
     """Fits φ: perturbation training learns μ and σ, suppression training then learns what stands in for the rest.
 
-    Cloak with adversarial training, eqs 5, 7 and 10; ``guide`` stays frozen. Both stages keep their last epoch, as the
-    paper's do: nothing is chosen by what hides best.
+    Cloak with adversarial training, eqs 5, 7 and 10; ``guide`` stays frozen. Perturbation keeps its last epoch,
+    suppression the one after which the guide reads validation clips best: nothing is chosen by what hides best.
     """
 
     def __init__(
@@ -169,7 +196,7 @@ class Trainer:
 
     def perturb(self, folder: Path) -> Cloak:
         """Learn μ and σ."""
-        self._stage("perturbation", self.settings.epochs, self.settings.sparsity, folder)
+        self._stage("perturbation", self.settings.epochs, self.settings.sparsity, "epoch", folder)
         return Cloak(copy.deepcopy(self.noise), self.features, self.settings.fixed)
 
     def suppress(self, percent: float, folder: Path) -> Cloak:
@@ -180,12 +207,12 @@ class Trainer:
         kept = copy.deepcopy((self.noise, self.adversaries))
         if percent:
             self.noise.suppress(percent)
-            self._stage(f"suppression {percent:g}", self.settings.suppression_epochs, 0.0, folder)
+            self._stage(f"suppression {percent:g}", self.settings.suppression_epochs, 0.0, "uar", folder)
         found = Cloak(self.noise, self.features, self.settings.fixed)
         self.noise, self.adversaries = kept
         return found
 
-    def _stage(self, name: str, epochs: int, sparsity: float, folder: Path) -> Progress:
+    def _stage(self, name: str, epochs: int, sparsity: float, best: str, folder: Path) -> Progress:
         s = self.settings
         networks = nn.ModuleDict({one.name: one.network for one in self.adversaries})
         loop = LoopSettings(
@@ -198,7 +225,7 @@ class Trainer:
             batches=lambda epoch: self._batches(name, epoch),
             objective=lambda batch: self.terms(batch, sparsity),
             validate=self._scores,
-            score=lambda row: row["epoch"],
+            score=lambda row: row[best],
             factors={"noise": s.noise_rate / s.learning_rate},
         )
         return fit(job, loop, folder, self.seed)

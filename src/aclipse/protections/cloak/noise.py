@@ -57,9 +57,12 @@ class Noise(nn.Module):
 
     def forward(self, x: Tensor, draw: Tensor | None = None) -> Tensor:
         """Features as they leave the device; ``draw`` is e, drawn anew if not given."""
-        sigma = self.sigma(x)
-        noisy = x + sigma * (torch.randn_like(x) if draw is None else draw)
-        return noisy * self.mask(sigma) + self.mu
+        noisy = x + self.sigma(x) * (torch.randn_like(x) if draw is None else draw)
+        return noisy * self.mask(x) + self.mu
+
+    def undone(self, released: Tensor) -> Tensor:
+        """What whoever has the device makes of a release without learning anything: μ is taken away, and μ_s made 0."""
+        return (released - self.mu) * self.mask(released)
 
     def sigma(self, x: Tensor) -> Tensor:
         """The deviation of each element's noise, ``(1, segment, bands)``, or ``(count, …)`` if it depends on x."""
@@ -78,9 +81,9 @@ class Noise(nn.Module):
             log_sigma = torch.logaddexp(log_sigma, torch.full_like(log_sigma, math.log(low)))
         return math.log(log_sigma.numel()) - torch.logsumexp(2 * log_sigma.flatten(), 0)
 
-    def mask(self, sigma: Tensor) -> Tensor:
+    def mask(self, x: Tensor) -> Tensor:
         """m: 1 where an element is kept; universal, or for each segment by its own σ."""
-        return self.keep if self.network is None else _kept(sigma, float(self.share))
+        return self.keep if self.network is None else _kept(self._rho(x), float(self.share))
 
     @torch.no_grad()
     def suppress(self, percent: float) -> None:
@@ -90,7 +93,7 @@ class Noise(nn.Module):
         """
         self.share.fill_(percent / 100)
         if self.network is None:
-            self.keep.copy_(_kept(self.sigma(self.keep[None]), percent / 100)[0])
+            self.keep.copy_(_kept(self.rho[None], percent / 100)[0])
         self.rho.requires_grad_(False)
         for parameter in () if self.network is None else self.network.parameters():
             parameter.requires_grad_(False)
@@ -115,11 +118,11 @@ class _Steering(nn.Module):
         return F.interpolate(self.layers(x[:, None]), x.shape[1:], mode="bilinear", align_corners=False)[:, 0]
 
 
-def _kept(sigma: Tensor, share: float) -> Tensor:
-    """0 at the share of each segment's elements with the greatest σ, else 1."""
-    flat = sigma.flatten(1)
+def _kept(rho: Tensor, share: float) -> Tensor:
+    """0 at the share of each segment's elements with the greatest ρ, else 1; σ would have ties where it saturates."""
+    flat = rho.flatten(1)
     noisiest = torch.argsort(flat, dim=1, descending=True, stable=True)[:, : round(share * flat.shape[1])]
-    return torch.ones_like(flat).scatter(1, noisiest, 0.0).reshape(sigma.shape)
+    return torch.ones_like(flat).scatter(1, noisiest, 0.0).reshape(rho.shape)
 
 
 class _Reversal(torch.autograd.Function):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from aclipse.audio.segments import FeatureSettings, Scale, join, log_mel, scale_of
+from aclipse.audio.segments import FeatureSettings, Scale, join, log_mel
 from aclipse.audio.vocoder import mel_to_wave
 from aclipse.contracts import Features, Wave
 from aclipse.protections.baselines.base import Baseline
@@ -27,8 +27,8 @@ def sound_of(pieces: Features, settings: FeatureSettings, scale: Scale, samples:
 class CloakSound(Baseline):
     """The features that `Cloak` releases, made to sound, so that words and voices in them can be listened for.
 
-    Listeners are given more than the features: the recording's scale, which does not leave the device with them, and so
-    its level and long-term spectrum. The same seed draws the noise that `Cloak` draws, on the same features.
+    What normalisation took away is the device's secret: listeners put the scale of the training corpus in its place, or
+    where a cloak knows none, get the recording's own. The same seed draws the noise that `Cloak` draws.
     """
 
     name = "cloak-sound"
@@ -37,12 +37,12 @@ class CloakSound(Baseline):
         self.cloak = cloak
 
     def release(self, wave: Wave, seed: int = 0, scale: Scale | None = None) -> Wave:
-        """Protect one recording, ``(time,) -> (time,)``; normalised by its own scale where none is given."""
+        """Protect one recording, ``(time,) -> (time,)``; ``scale`` is what normalises it, if it is known."""
         if not len(wave):
             return wave.copy()
-        settings = self.cloak.features
-        known = scale or self.cloak.scale or scale_of(log_mel(wave, settings))
-        return sound_of(self.cloak.release(wave, seed, scale=known), settings, known, len(wave), seed)
+        settings, released = self.cloak.features, self.cloak.release(wave, seed, scale)
+        seen = self.cloak.corpus or scale or self.cloak.scale_for(log_mel(wave, settings))
+        return sound_of(released, settings, seen, len(wave), seed)
 
     def enrolled(self, recordings: Iterable[Wave]) -> CloakSound:
         """The same on the device of a speaker who has made these recordings."""
