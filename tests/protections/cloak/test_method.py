@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import torch
 
-from aclipse.audio.segments import FeatureSettings, cut, log_mel, scale_of
+from aclipse.audio.segments import FeatureSettings, Scale, cut, log_mel, scale_of
 from aclipse.contracts import Clip, Features, Wave
 from aclipse.errors import RunError
 from aclipse.models.segmental import SegmentClassifier
@@ -205,3 +205,55 @@ def test_both_stages_at_once(tmp_path: Path) -> None:
     found = fit_cloak(QUICK, FEATURES, made.guide, made.adversaries, made.speech, tmp_path, 0)
     made.perturb(tmp_path / "again")
     assert repr(found) == repr(made.suppress(50.0, tmp_path / "again-50"))
+
+
+def normalised(kind: str, **scales: Scale) -> Cloak:
+    """Next to no noise, so that what is released is what normalisation gives."""
+    noise = Noise(NoiseSettings(segment=24, bands=16, least=1e-6, most=1.1e-6))
+    return Cloak(noise, FEATURES.model_copy(update={"normalisation": kind}), **scales)
+
+
+def test_a_device_normalises_as_its_settings_say(tmp_path: Path) -> None:
+    wave = sound(0.24)  # one segment
+    mel = log_mel(wave, FEATURES)
+    corpus = Scale(mel.mean(0) + 1, np.full(16, 2, np.float32))
+    expected = {
+        "none": mel,
+        "corpus": corpus.apply(mel),
+        "recording": scale_of(mel).apply(mel),
+        "speaker": scale_of(mel).apply(mel),
+    }
+    for kind, features in expected.items():
+        normalised(kind, corpus=corpus).save(tmp_path / kind)
+        found = Cloak.load(tmp_path / kind).release(wave)[:24]
+        np.testing.assert_allclose(found, features[:24], rtol=2e-3, atol=4e-3)
+
+
+def test_an_enrolled_speaker_is_normalised_over_all_recordings() -> None:
+    waves = [sound(0.24, 1), 0.1 * sound(0.24, 2)]
+    mels = [log_mel(wave, FEATURES) for wave in waves]
+    found = normalised("speaker").enrolled(waves).release(waves[0])[:24]
+    np.testing.assert_allclose(found, scale_of(*mels).apply(mels[0])[:24], atol=4e-3)
+    assert normalised("recording").enrolled(waves).speaker is None
+
+
+def test_a_corpus_that_is_not_known_normalises_nothing() -> None:
+    with pytest.raises(RunError, match=r"does not know it\. Train it again"):
+        normalised("corpus").release(sound())
+
+
+def test_a_fixed_draw_is_the_recordings_whoever_is_enrolled() -> None:
+    protection, waves = cloak(fixed=True), [sound(0.24, 1), sound(0.24, 2)]
+    scale = scale_of(log_mel(waves[0], FEATURES))
+    assert np.array_equal(protection.release(waves[0], 1, scale), protection.release(waves[0], 2, scale))
+    moved = protection.release(waves[0]) - protection.enrolled(waves).release(waves[0])
+    clean = normalised("speaker").release(waves[0]) - normalised("speaker").enrolled(waves).release(waves[0])
+    np.testing.assert_allclose(moved, clean, atol=1e-2)  # the noise is the same
+
+
+def test_who_has_the_device_undoes_the_shift() -> None:
+    protection = cloak()
+    features = np.zeros((48, 16), np.float32)
+    mean = np.mean([protection.undone(protection.noised(features, seed)) for seed in range(200)], 0)
+    assert np.abs(mean).max() < 0.3
+    assert np.abs(protection.noised(features)).max() > 1
