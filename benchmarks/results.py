@@ -12,7 +12,7 @@ from aclipse.atomic import read_table
 from aclipse.report.comparison import comparison_table
 from aclipse.report.folder import RunFolder, read_run
 from aclipse.report.ladder import Finding, counting, findings, protector
-from aclipse.report.reproduced_cloak import AS_THE_PAPER, at, levels, pick, score, strongest
+from aclipse.report.reproduced_cloak import AS_THE_PAPER, at, informed, learned, levels, named, pick, score
 from aclipse.report.reproduced_cloak_findings import findings as cloak_findings
 from aclipse.report.reproduced_figures import Rows, by, short
 from aclipse.report.tables import Cell
@@ -76,8 +76,8 @@ def cloak_lines(study: Path) -> list[str]:
     """Fig. 4 of Cloak in Markdown: who reads emotion and sex, at each share suppressed, and what that comes to."""
     rows = read_table(study)
     made_with = json.loads(study.with_suffix(".json").read_text(encoding="utf-8"))
-    headings = ["method", "SR %", "emotion, guide", "emotion, best retrained", "sex, ignorant", "sex, best retrained",
-                "sex, averaged", "SNR dB"]  # fmt: skip
+    headings = ["method", "SR %", "emotion, guide", "emotion, informed", "emotion, fine-tuned", "sex, ignorant",
+                "sex, informed", "sex, best retrained", "SNR dB"]  # fmt: skip
     parts = [(method, None) for (method,) in by(rows, "method") if not levels(at(rows, method))]
     parts += [(method, level) for (method,) in by(rows, "method") for level in levels(at(rows, method))]
     about = f"UAR % of {rows[0]['clips']} test clips [95 % intervals over speakers]"
@@ -92,10 +92,10 @@ def cloak_lines(study: Path) -> list[str]:
 def _sweep(method: str, level: float | None, rows: Rows) -> list[str]:
     found = []
     for task, attacker in AS_THE_PAPER.items():
-        best = strongest(rows, task)
-        found += [score(pick(rows, task, attacker)), f"{score(best)} ({best['attacker']})" if best else ""]
-    averaged, snr = pick(rows, "sex", "averaged", "anew"), rows[0]["snr_db"]
-    return [method, "" if level is None else f"{level:g}", *found, score(averaged) if averaged else "", snr]
+        last = learned(rows, task)
+        found += [score(pick(rows, task, attacker)), score(informed(rows, task))]
+        found.append(named(last) if task == "sex" else score(last))
+    return [method, "" if level is None else f"{level:g}", *found, rows[0]["snr_db"]]
 
 
 def main(paths: list[str]) -> None:

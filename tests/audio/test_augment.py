@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor
 
-from aclipse.audio.augment import add_noise, augment, change_speed, tilt_spectrum
+from aclipse.audio.augment import VARIATION, add_background, add_noise, augment, change_speed, tilt_spectrum
 from aclipse.audio.signal import rms
 
 LENGTH = torch.tensor([16_000])
@@ -61,14 +61,14 @@ def test_tilt_of_a_hand_computed_case() -> None:
 @pytest.mark.parametrize("snr_db", [-5.0, 10.0, 40.0])
 def test_noise_has_its_snr_and_leaves_padding_silent(snr_db: float) -> None:
     wave = torch.cat([tone(300), torch.zeros(1, 4000)], 1)
-    noise = add_noise(wave, LENGTH, torch.tensor([snr_db])) - wave
+    noise = add_background(wave, LENGTH, torch.tensor([snr_db])) - wave
     assert -20 * math.log10(rms(noise, LENGTH) / rms(wave, LENGTH)) == pytest.approx(snr_db, abs=0.3)
     assert not noise[:, 16_000:].any()
 
 
 def test_each_recording_gets_noise_at_its_own_level() -> None:
     waves = torch.cat([tone(300), 0.01 * tone(300)])
-    levels = rms(add_noise(waves, LENGTH.expand(2), torch.tensor([20.0, 0.0])) - waves, LENGTH.expand(2))
+    levels = rms(add_background(waves, LENGTH.expand(2), torch.tensor([20.0, 0.0])) - waves, LENGTH.expand(2))
     torch.testing.assert_close(levels, torch.tensor([0.1, 0.01]) / math.sqrt(2), rtol=0.03, atol=0)
 
 
@@ -87,3 +87,11 @@ def test_augmentation_is_light_and_repeats_with_the_seed(seed: int) -> None:
     assert ((counts / lengths - 1).abs() < 0.09).all()
     assert 440 * 0.91 < pitch(first[0]) < 440 * 1.09
     assert (rms(first, counts) / rms(waves, lengths)).log10().abs().max() * 20 < 7  # slope up to ±0.5, noise at 10 dB
+
+
+def test_features_are_varied_by_little_white_noise_and_keep_their_lengths() -> None:
+    features, lengths = torch.randn(4, 400, 128), torch.tensor([400, 400, 200, 200])
+    varied, after = add_noise(features, lengths)
+    assert after is lengths
+    assert float((varied - features).std()) == pytest.approx(VARIATION, rel=0.02)
+    assert abs(float((varied - features).mean())) < VARIATION / 100

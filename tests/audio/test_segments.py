@@ -10,8 +10,9 @@ from hypothesis.strategies import DrawFn
 from pydantic import ValidationError
 
 from aclipse.audio import segments
-from aclipse.audio.features import Analysis
-from aclipse.audio.segments import FeatureSettings, Scale, cut, join, log_mel, scale_of
+from aclipse.audio.features import Analysis, mel_filters
+from aclipse.audio.segments import FeatureSettings, Scale, centres, cut, join, log_mel, scale_of
+from aclipse.contracts import SAMPLE_RATE
 
 PAPER = FeatureSettings()
 
@@ -174,3 +175,9 @@ def test_the_papers_segments_overlap_by_a_second_in_training_and_half_of_one_in_
     assert segments.segments(five_seconds, PAPER.segment, PAPER.train_hop) == 5  # at 0, 1, 2, 3 and 4 s
     assert segments.segments(five_seconds, PAPER.segment, PAPER.test_hop) == 4  # at 0, 1.5, 3 and 4.5 s
     assert segments.segments(1, PAPER.segment, PAPER.test_hop) == 1
+
+
+def test_bands_are_where_their_filters_are_greatest() -> None:
+    features = FeatureSettings(bands=24, analysis=Analysis(width=1600, fft=1600))
+    peaks = mel_filters(24, features.analysis).argmax(0).numpy() * SAMPLE_RATE / 1600
+    assert np.abs(centres(features) - peaks).max() <= 10

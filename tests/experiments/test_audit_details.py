@@ -98,7 +98,7 @@ def test_every_measure_is_taken_of_every_pair_and_levels_of_nothing_have_a_floor
 def test_compact_attackers_are_trained_side_by_side(
     threads: int, backbone: str, count: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(climb.os, "sched_getaffinity", lambda process: set(range(7)), raising=False)
+    monkeypatch.setattr("os.sched_getaffinity", lambda process: set(range(7)), raising=False)
     monkeypatch.setattr(climb.processes, "device", lambda: SimpleNamespace(type="cpu"))
     recipe = Recipe().model_copy(update={"evaluators": Recipe().evaluators.model_copy(update={"backbone": backbone})})
     assert processes_of(threads, recipe) == count

@@ -13,7 +13,8 @@ import pytest
 from conftest import brief, interrupt
 
 from aclipse.audio import files
-from aclipse.audio.segments import FeatureSettings
+from aclipse.audio.segments import FeatureSettings, cut, log_mel, scale_of
+from aclipse.contracts import Clip, Features
 from aclipse.corpora.manifest import Manifest
 from aclipse.errors import CorpusError, RecipeError, RunError
 from aclipse.experiments import audit as audits
@@ -23,14 +24,14 @@ from aclipse.experiments.frontier import Sweep, frontier
 from aclipse.experiments.ladder import attacks, jobs
 from aclipse.experiments.ladder.bench import Bench
 from aclipse.experiments.ladder.rivals import DRAWS, averaged, beside
-from aclipse.experiments.ladder.subjects import Seeded, Subject, clean_speech
+from aclipse.experiments.ladder.subjects import FrontEnd, Seeded, Sounding, Subject, clean_speech
 from aclipse.experiments.logmels import LogMels
 from aclipse.experiments.recipe import read_recipe
 from aclipse.experiments.run import Prepared, load_protection, prepare, reopen, train
 from aclipse.models.segmental import SegmentClassifier
 from aclipse.protections.cascade.method import Cascade
 from aclipse.protections.cloak.method import Cloak
-from aclipse.protections.cloak.sound import CloakSound
+from aclipse.protections.cloak.sound import sound_of
 from aclipse.records import Run, file_hash
 from aclipse.seeds import derive
 from aclipse.training import loop
@@ -152,6 +153,25 @@ def test_an_adversary_needs_its_secret_of_every_clip(featured: Path) -> None:
         adversaries(("age",), prepared.medium, speech, 0)
 
 
+@pytest.mark.parametrize("change", ['cloak.secrets=["age"]', "no sex"])
+def test_what_an_adversary_lacks_is_told_before_anything_is_trained(
+    change: str, features_toml: Path, corpus: Manifest, tmp_path: Path
+) -> None:
+    sexless = Manifest("tones", tuple(replace(clip, sex="") for clip in corpus.clips))
+    error, told = (CorpusError, "24 of 24 clips have none") if change == "no sex" else (RecipeError, "after 'age'")
+    recipe = read_recipe(features_toml, [] if change == "no sex" else [change])
+    with pytest.raises(error, match=told):
+        prepare(recipe, sexless if change == "no sex" else corpus, tmp_path / "run")
+    assert not (tmp_path / "run").exists()
+    prepare(read_recipe(features_toml, ["cloak.secrets=[]"]), sexless, tmp_path / "alone")
+
+
+def test_what_listeners_put_in_the_place_of_a_scale_is_saved_with_the_cloak(featured: Path) -> None:
+    cloak, prepared = load_protection(featured), reopen(featured)
+    assert isinstance(cloak, Cloak) and cloak.corpus is not None and isinstance(prepared.medium, LogMels)
+    assert all(np.array_equal(*pair) for pair in zip(cloak.corpus, prepared.medium.store.corpus, strict=True))
+
+
 # --- the audit
 
 
@@ -205,9 +225,14 @@ def test_the_audit_says_what_it_left_out_and_by_what_it_purified(featured_audit:
     assert facts["left_out"] == ["Nobody inverts the protection: the network that undoes one works on sound."]
     assert facts["effort"]["purifiers"] == ["none", "overlaps", "median-3x3"]
     assert facts["effort"]["rungs"] == ["purifying", "retrained"]
-    assert {row["purifier"] for row in rows(featured_audit / "audit" / "purifiers.csv")} == {
-        "none", "overlaps", "median-3x3",
-    }  # fmt: skip
+    table = rows(featured_audit / "audit" / "purifiers.csv")
+    tried = {name: {row["purifier"] for row in table if row["subject"] == name} for name in ("cloak", "cloak-averaged")}
+    assert tried["cloak-averaged"] == {"none", "overlaps", "median-3x3"}
+    assert tried["cloak"] == tried["cloak-averaged"] | {"undone"}  # which nobody needs whose shift is gone
+    for secret in ("emotion", "words", "sentence"):
+        own = {r["purifier"]: r for r in table if (r["subject"], r["secret"]) == ("cloak", secret)}
+        (best,) = (r for r in own.values() if r["chosen"] == "1")
+        assert float(best["validation"]) == max(float(row["validation"]) for row in own.values())
 
 
 def test_clips_to_listen_to_are_as_long_as_the_recordings(featured_audit: Path) -> None:
@@ -256,22 +281,39 @@ def test_scores_do_not_depend_on_the_number_of_processes(
 # --- averaging
 
 
-def test_the_mean_of_several_releases_has_less_noise_and_that_of_fixed_ones_as_much(featured: Path) -> None:
+def test_the_mean_of_several_releases_has_less_noise_and_no_shift_and_that_of_fixed_ones_as_much(
+    featured: Path,
+) -> None:
     prepared, cloak = reopen(featured), load_protection(featured)
     assert isinstance(cloak, Cloak)
     clip, features = prepared.speech["test"].clips[0], prepared.speech["test"].wave(0)
     fixed = Cloak(cloak.noise, cloak.features, fixed=True)
     for one, lower in ((cloak, True), (fixed, False)):
         (rival,) = averaged(prepared, one, "mark")
-        assert (rival.name, rival.fingerprint) == ("cloak-averaged", f"mark {DRAWS}")
+        assert (rival.name, rival.fingerprint) == ("cloak-averaged", f"mark {DRAWS} undone")
         release = prepared.medium.seeded(one, prepared.recipe.seed)(features, clip)
         mean = rival.release(features, clip)
-        middle = np.mean([one.noised(features, seed) for seed in range(200)], axis=0)
+        once = prepared.medium.quantized(one.undone(release))
+        middle = features * np.tile(one.noise.keep.numpy(), (len(features) // 20, 1))  # no noise, no shift
         if lower:
-            assert (mean - middle).std() == pytest.approx((release - middle).std() / np.sqrt(DRAWS), rel=0.15)
+            assert (mean - middle).std() == pytest.approx((once - middle).std() / np.sqrt(DRAWS), rel=0.15)
         else:
-            assert np.array_equal(mean, release)
+            assert np.array_equal(mean, once) and not np.array_equal(mean, release)
     assert averaged(prepared, load_protection, "mark") == []
+
+
+def test_whoever_has_the_device_undoes_a_single_release(featured: Path, tmp_path: Path) -> None:
+    prepared, cloak = reopen(featured), load_protection(featured)
+    level = prepared.medium.able(prepared.recipe.audit.effort)
+    own = Subject("cloak", prepared.medium.seeded(cloak, 0), "mark", level.rungs, 300, judged=True)
+    clean = clean_speech(level, 0, prepared.medium.quantized)
+    bench = Bench(prepared, {"cloak": own, "identity": clean}, tmp_path, level)
+    released = bench.released("cloak", "test")
+    found, left = attacks.cleaned(bench, "cloak", released, "undone").wave(0), released.wave(0)
+    assert isinstance(cloak, Cloak) and np.array_equal(found, cloak.undone(left))
+    assert not np.array_equal(found, left) and own.cloak is cloak and clean.cloak is None
+    offered = {name: attacks.Purify(name).spec(bench)["purifiers"] for name in ("cloak", "identity")}
+    assert offered["cloak"] == [*offered["identity"], "undone"]
 
 
 # --- beside each other
@@ -289,9 +331,23 @@ def test_a_cloak_stands_beside_a_cascade_as_sound(trained: Path, featured: Path)
     found = rival.release(wave, clip)
     cloak = load_protection(featured)
     assert rival.name == "cloak-sound" and isinstance(cloak, Cloak) and isinstance(other.medium, LogMels)
-    scale = other.medium.store.scale(clip)  # the speaker's
-    expected = CloakSound(cloak).release(wave, derive(other.recipe.seed, clip.id), scale=scale)
+    scale, seed = other.medium.store.scale(clip), derive(other.recipe.seed, clip.id)  # the speaker's
+    expected = sound_of(
+        cloak.release(wave, seed, scale), cloak.features, other.medium.store.corpus, len(wave), seed
+    )  # fmt: skip
     assert np.array_equal(found, files.quantized(expected)) and found.shape == wave.shape
+
+
+def test_a_cloak_that_knows_no_corpus_gets_that_of_its_run(trained: Path, featured: Path, tmp_path: Path) -> None:
+    other = shutil.copytree(featured, tmp_path / "other", ignore=shutil.ignore_patterns("audit"))
+    cloak = load_protection(other)
+    assert isinstance(cloak, Cloak) and cloak.corpus is not None
+    known, cloak.corpus = cloak.corpus, None
+    cloak.save(Run(other).weights("cloak"))
+    (rival,) = beside(with_beside(trained, other), ["cascade"])
+    assert isinstance(rival.release, Sounding)
+    found = rival.release.protection.cloak.corpus
+    assert found is not None and np.array_equal(found.mean, known.mean)
 
 
 def test_a_cascade_stands_beside_a_cloak_through_the_front_end(featured: Path, trained: Path) -> None:
@@ -300,8 +356,14 @@ def test_a_cascade_stands_beside_a_cloak_through_the_front_end(featured: Path, t
     clip, features = prepared.speech["test"].clips[0], prepared.speech["test"].wave(0)
     cascade, medium = load_protection(trained), prepared.medium
     assert rival.name == "cascade" and isinstance(cascade, Cascade) and isinstance(medium, LogMels)
-    wave = files.quantized(cascade.release(files.read(clip.path)))
-    assert np.array_equal(rival.release(features, clip), medium.quantized(medium.enter(wave, clip)))
+
+    def protected(one: Clip) -> Features:
+        return log_mel(files.quantized(cascade.release(files.read(one.path))), medium.settings)
+
+    scale = scale_of(*(protected(one) for one in medium.clips if one.speaker == clip.speaker))
+    expected = medium.quantized(cut(scale.apply(protected(clip)), 20, 15))
+    assert np.array_equal(rival.release(features, clip), expected)
+    assert not np.allclose(scale.mean, medium.store.scale(clip).mean, atol=0.1)  # as it was before the protection
 
 
 def test_two_of_a_kind_are_told_apart_by_their_folders(featured: Path, trained: Path) -> None:
@@ -343,6 +405,24 @@ def test_rivals_climb_what_the_judged_protection_climbs(
     }
     assert met[judged] == met[rival] and ("words", "wer", "retrained") in met[rival]
     assert ("emotion", "uar", "retrained") in met[rival]
+
+
+def test_enrolling_a_speaker_is_counted_as_work_and_not_as_the_pace_of_an_utterance(
+    featured: Path, trained: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    prepared = with_beside(featured, trained)
+    (rival,) = beside(prepared, ["cloak"])
+    level = prepared.recipe.audit.effort
+    subject = Subject(*rival, level.rungs, 300)
+    bench = Bench(prepared, {"cascade": subject}, tmp_path, level)
+    assert isinstance(rival.release, FrontEnd)
+    released = sum(len(bench.picked("cascade", part)) for part in bench.speech)
+    assert jobs.Release("cascade").load(bench)["release cascade"] == released + len(rival.release.medium.clips)
+    clock: list[int] = []  # how many speakers are known whenever the time is taken
+    known = rival.release._speakers
+    monkeypatch.setattr("aclipse.experiments.ladder.bench.time.perf_counter", lambda: clock.append(len(known)) or 0.0)
+    bench.pace("cascade")
+    assert clock[0] == clock[1] > 0
 
 
 # --- what is refused

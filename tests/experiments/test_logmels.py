@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pickle
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -16,21 +17,23 @@ from aclipse.attackers.content import SENTENCE
 from aclipse.attackers.verification import SPEAKER
 from aclipse.attackers.words import WORDS
 from aclipse.audio import files
-from aclipse.audio.segments import FeatureSettings, join
-from aclipse.contracts import Clip, Features, Release
+from aclipse.audio.augment import add_noise
+from aclipse.audio.segments import FeatureSettings, Scale, cut, join, log_mel, scale_of
+from aclipse.contracts import Clip, Features, Release, Wave
 from aclipse.corpora.manifest import Manifest
 from aclipse.errors import RecipeError
 from aclipse.evaluators.emotion import EMOTION
 from aclipse.experiments.ladder.signals import SILENT_DB
+from aclipse.experiments.ladder.subjects import FrontEnd
 from aclipse.experiments.levels import LEVELS, AuditSettings
-from aclipse.experiments.logmels import VARIATION, LogMels, varied
+from aclipse.experiments.logmels import LogMels
 from aclipse.experiments.medium import SOUND, Medium
 from aclipse.models.compact import CharacterRecognizer, ClipClassifier
 from aclipse.models.recurrent import RecurrentClassifier, RecurrentRecognizer
 from aclipse.models.segmental import SegmentClassifier
 from aclipse.models.speaker import SpeakerEmbedder
 from aclipse.protections.baselines import LowPass
-from aclipse.seeds import derive
+from aclipse.protections.baselines.base import Baseline
 from aclipse.training import checkpoint
 from aclipse.training.recognition import new_recognizer
 
@@ -107,10 +110,8 @@ def test_sound_is_read_by_the_tasks_themselves() -> None:
     assert all(SOUND.task(task) is task for task in TASKS)
 
 
-def test_training_features_are_varied_by_a_little_noise() -> None:
-    torch.manual_seed(0)
-    found, lengths = varied(torch.zeros(4, 400, 16), torch.full((4,), 400))
-    assert float(found.std()) == pytest.approx(VARIATION, rel=0.05) and lengths.tolist() == [400] * 4
+def test_training_features_are_varied_by_a_little_noise(medium: LogMels) -> None:
+    assert all(medium.task(task).vary is medium.other(medium.task(task)).vary is add_noise for task in TASKS)
 
 
 # --- what leaves the device
@@ -138,9 +139,48 @@ def test_simple_means_of_features(medium: LogMels, corpus: Manifest, features: F
     }  # type: ignore[arg-type]
     assert not means["silence"].any()
     assert medium.measured(features, means["white-noise"])["snr_db"] == pytest.approx(6, abs=0.01)
-    dull = LowPass().release(files.read(clip.path), derive(3, clip.id))
-    np.testing.assert_allclose(means["low-pass"], medium.enter(dull, clip), atol=0.02)
     assert all(found.shape == features.shape for found in means.values())
+
+
+@pytest.mark.parametrize("normalisation", ["speaker", "recording", "corpus", "none"])
+def test_features_of_protected_sound_are_normalised_as_a_device_would(
+    normalisation: str, corpus: Manifest, medium: LogMels
+) -> None:
+    """That of clean speech, which the device of a protection of sound has not, would take more from bands than it."""
+    own = replace(medium, settings=SETTINGS.model_copy(update={"normalisation": normalisation}))
+    dull = {c.id: log_mel(files.quantized(LowPass().release(files.read(c.path))), SETTINGS) for c in corpus.clips}
+    clip = corpus.clips[0]
+    speakers = [dull[c.id] for c in corpus.clips if c.speaker == clip.speaker]
+    scale = {
+        "speaker": lambda: scale_of(*speakers), "recording": lambda: scale_of(dull[clip.id]),
+        "corpus": lambda: own.store.corpus, "none": lambda: Scale(np.float32(0), np.float32(1)),
+    }[normalisation]()  # fmt: skip
+    release = own.trivial("low-pass", 6.0, None, 3)  # type: ignore[arg-type]
+    found, expected = release(own.speech([clip]).wave(0), clip), own.quantized(cut(scale.apply(dull[clip.id]), 20, 15))
+    np.testing.assert_array_equal(found, expected)
+    if normalisation == "recording":
+        joined = join(found, 20, 15)[: len(dull[clip.id])]
+        np.testing.assert_allclose(joined.mean(0), 0, atol=1e-2)
+
+
+def test_the_recordings_of_a_speaker_are_protected_once_for_their_scale(medium: LogMels, corpus: Manifest) -> None:
+    heard: list[int] = []
+
+    class Counting(Baseline):
+        def release(self, wave: Wave, seed: int = 0) -> Wave:
+            heard.append(len(wave))
+            return wave
+
+    ann = [clip for clip in corpus.clips if clip.speaker == "ann"]
+    release = FrontEnd(Counting(), 0, medium)
+    for clip in ann[:3]:
+        found = release(medium.speech([clip]).wave(0), clip)
+        np.testing.assert_allclose(found, medium.speech([clip]).wave(0), atol=0.01)  # nothing was protected
+    assert len(heard) == len(ann) + 3 and release.enrolment == len(corpus.clips)
+    plain = replace(medium, settings=SETTINGS.model_copy(update={"normalisation": "none"}))
+    again = FrontEnd(Counting(), 0, plain)
+    again.enrol("ann")
+    assert len(heard) == len(ann) + 3 and again.enrolment == 0
 
 
 # --- what an audit does with it
@@ -195,10 +235,16 @@ def test_a_release_can_be_listened_to(medium: LogMels, corpus: Manifest, feature
     clip = corpus.clips[0]
     wave, found = files.read(clip.path), medium.sound(features, clip)
     assert found.shape == wave.shape and found.dtype == np.float32
-    again = medium.enter(found, clip)
-    assert np.corrcoef(again.ravel(), features.ravel())[0, 1] > 0.7  # of tones, 16 bands tell little
+    again = medium.store.corpus.apply(log_mel(found, SETTINGS))  # a voice of the training part, no speaker's own
+    assert np.corrcoef(again.ravel(), join(features, 20, 15)[: len(again)].ravel())[0, 1] > 0.7  # 16 bands tell little
     assert np.array_equal(found, medium.sound(features, clip))
     assert SOUND.sound(wave, clip) is wave
+
+
+def test_where_nothing_is_normalised_nothing_stands_in_for_a_scale(medium: LogMels) -> None:
+    plain = replace(medium, settings=SETTINGS.model_copy(update={"normalisation": "none"}))
+    assert not plain.public.mean.any() and (plain.public.deviation == 1).all()
+    assert all(map(np.array_equal, medium.public, medium.store.corpus))
 
 
 def test_what_another_process_is_sent_is_small_and_gives_the_same(medium: LogMels, features: Features) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import logging
+import os
 import shutil
 import subprocess
 import sys
@@ -19,6 +20,7 @@ import torch
 from conftest import interrupt
 
 from aclipse import __version__
+from aclipse.atomic import LIVE
 from aclipse.contracts import Clip
 from aclipse.corpora import manifest as manifests
 from aclipse.corpora import splits
@@ -235,6 +237,17 @@ def test_a_kill_before_the_first_fact_is_no_obstacle(
     (tmp_path / "new").mkdir()
     (tmp_path / "new" / ".0123abcd.part").write_text("{")
     assert prepare(guided(), corpus, tmp_path / "new", resume=True).run.facts["split"]["train"] == 24
+
+
+def test_resuming_deletes_what_a_kill_has_left_and_nothing_that_is_being_written(
+    copied: Path, recipe: Recipe, corpus: Manifest
+) -> None:
+    old, live = copied / "words" / ".0123.part", copied / ".4567.part"
+    for path in (old, live):
+        path.write_text("half")
+    os.utime(old, (time.time() - 2 * LIVE,) * 2)
+    prepare(recipe, corpus, copied, resume=True)
+    assert live.exists() and not old.exists()
 
 
 def test_a_run_begins_where_there_is_nothing_to_resume(

@@ -1,4 +1,4 @@
-"""Light random changes of training speech: speed, tilt of the spectrum, background noise."""
+"""Light random changes of training speech: speed, tilt of the spectrum, background noise; of features, noise alone."""
 
 from __future__ import annotations
 
@@ -7,6 +7,8 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from aclipse.audio.signal import mask_of, rms
+
+VARIATION = 0.05  # deviation of white noise on features, whose own is 1 after normalisation
 
 
 def change_speed(waves: Tensor, lengths: Tensor, factor: float) -> tuple[Tensor, Tensor]:
@@ -21,7 +23,7 @@ def tilt_spectrum(waves: Tensor, slope: Tensor) -> Tensor:
     return waves + slope[:, None] * F.pad(waves, (1, -1))
 
 
-def add_noise(waves: Tensor, lengths: Tensor, snr_db: Tensor) -> Tensor:
+def add_background(waves: Tensor, lengths: Tensor, snr_db: Tensor) -> Tensor:
     """Add white noise at ``snr_db`` ``(batch,)`` below each recording's level."""
     level = rms(waves, lengths) * 10 ** (-snr_db / 20)
     noise = torch.randn_like(waves) * mask_of(lengths, waves.shape[-1])
@@ -35,4 +37,9 @@ def augment(waves: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor]:
     waves = tilt_spectrum(waves, torch.rand(batch, device=waves.device) - 0.5)
     snr_db = 10.0 + 30.0 * torch.rand(batch, device=waves.device)
     quiet = torch.rand(batch, device=waves.device) < 0.5
-    return add_noise(waves, lengths, snr_db.masked_fill(quiet, 100.0)), lengths
+    return add_background(waves, lengths, snr_db.masked_fill(quiet, 100.0)), lengths
+
+
+def add_noise(features: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor]:
+    """Vary a training batch of normalised features, ``(batch, frames, bands)``, by a little white noise."""
+    return features + VARIATION * torch.randn_like(features), lengths

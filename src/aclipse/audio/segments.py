@@ -118,3 +118,14 @@ def join(pieces: Features, segment: int, hop: int) -> Features:
 def segments(frames: int, segment: int, hop: int) -> int:
     """How many segments cover a recording of so many frames, at least one."""
     return 1 + max(math.ceil((frames - segment) / hop), 0)
+
+
+def centres(settings: FeatureSettings) -> Array:
+    """Centre frequencies of the bands in Hz, ``(bands,)``: equally spaced on the HTK mel scale, as the filters are.
+
+    >>> centres(FeatureSettings(bands=8)).round().tolist()
+    [291.0, 593.0, 986.0, 1499.0, 2168.0, 3041.0, 4179.0, 5664.0]
+    """
+    low, high = (2595 * math.log10(1 + edge / 700) for edge in (settings.analysis.low, settings.analysis.high))
+    mel = np.linspace(low, high, settings.bands + 2)[1:-1]
+    return (700 * (10 ** (mel / 2595) - 1)).astype(np.float32)

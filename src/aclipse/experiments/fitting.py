@@ -7,7 +7,7 @@ from pathlib import Path
 
 from aclipse.attackers.attributes import SEX
 from aclipse.attackers.verification import SPEAKER
-from aclipse.contracts import Guides
+from aclipse.contracts import Clip, Guides
 from aclipse.errors import CorpusError, RecipeError
 from aclipse.experiments.logmels import LogMels
 from aclipse.experiments.medium import Medium
@@ -30,25 +30,28 @@ def fitted(recipe: Recipe, guides: Guides, speech: dict[str, Speech], medium: Me
     against = adversaries(recipe.cloak.secrets, medium, speech["train"], recipe.seed)
     lesson = {**speech, "train": medium.lesson(speech["train"], recipe.seed)}
     cloak = fit_cloak(recipe.cloak, medium.settings, guides.emotion, against, lesson, folder, recipe.seed)
-    cloak.corpus = medium.store.corpus
+    cloak.corpus = medium.public
     return cloak
 
 
-def adversaries(secrets: Sequence[str], medium: LogMels, train: Speech, seed: int) -> list[Adversary]:
-    """New networks that learn secrets of the training part, segment by segment, while a cloak is fitted.
-
-    Raises RecipeError for a secret that there is no adversary for, CorpusError where it is not known of every clip.
-    """
-    found = []
+def check(secrets: Sequence[str], train: Sequence[Clip]) -> None:
+    """Raise RecipeError for a secret that no adversary is after, CorpusError where it is not known of every clip."""
     for name in secrets:
         if name not in SECRETS:
             raise RecipeError(f"cloak.secrets: no adversary is after {name!r}. Choose from: {', '.join(SECRETS)}")
-        task = medium.segmental(SECRETS[name])
-        labels = [task.target(clip) for clip in train.clips]
+        labels = [SECRETS[name].target(clip) for clip in train]
         if "" in labels or len(set(labels)) < 2:
             raise CorpusError(
                 f"an adversary after {name} needs it of every training clip, and two kinds; {labels.count('')} of "
                 f"{len(labels)} clips have none. Fill the manifest's column, or leave it out of cloak.secrets."
             )
-        found.append(Adversary(name, new_recognizer(task, train, seed), task.target))
-    return found
+
+
+def adversaries(secrets: Sequence[str], medium: LogMels, train: Speech, seed: int) -> list[Adversary]:
+    """New networks that learn secrets of the training part, segment by segment, while a cloak is fitted.
+
+    Errors as of `check`.
+    """
+    check(secrets, train.clips)
+    tasks = {name: medium.segmental(SECRETS[name]) for name in secrets}
+    return [Adversary(name, new_recognizer(task, train, seed), task.target) for name, task in tasks.items()]

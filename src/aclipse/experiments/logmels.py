@@ -10,12 +10,11 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-import torch
-from torch import Tensor
 
 from aclipse.attackers.purifiers import FEATURE_PURIFIERS, fitting, purify_features
 from aclipse.audio import files
-from aclipse.audio.segments import FeatureSettings, cut
+from aclipse.audio.augment import add_noise
+from aclipse.audio.segments import FeatureSettings, Scale, cut
 from aclipse.contracts import SAMPLE_RATE, Clip, Features, Guides, Release, Wave
 from aclipse.evaluators.emotion import EMOTION
 from aclipse.experiments.ladder import signals
@@ -36,7 +35,6 @@ from aclipse.training.batches import Speech
 from aclipse.training.features import FeatureStore
 from aclipse.training.recognition import Task
 
-VARIATION = 0.05  # deviation of the white noise that varies normalised features for training
 SEGMENTAL = ("emotion", "sex")  # what is read segment by segment
 BASELINES = ("silence", "low-pass", "white-noise")  # what means something for features
 RUNGS = ("rungs", "baseline_rungs")
@@ -70,6 +68,14 @@ class LogMels(Medium):
         return store
 
     @property
+    def public(self) -> Scale:
+        """What others put in the place of a scale that stays on the device: that of the training part, if any is used.
+
+        It tells nothing of anybody, where the scale of a speaker tells sex and voice by itself.
+        """
+        return self.store.scale(self.train[0]) if self.settings.normalisation == "none" else self.store.corpus
+
+    @property
     def shape(self) -> dict[str, Any]:
         """Of the networks that read joined features."""
         return {"bands": self.settings.bands, "cut": (self.settings.segment, self.settings.test_hop)}
@@ -91,13 +97,13 @@ class LogMels(Medium):
             "speaker": lambda targets: SpeakerEmbedder(labels(targets), **self.shape),
         }
         whole = builders.get(task.name, lambda targets: ClipClassifier(labels(targets), **self.shape))
-        return replace(task, build=whole, vary=varied)
+        return replace(task, build=whole, vary=add_noise)
 
     def segmental(self, task: Task) -> Task:
         """The same task for a network that reads one segment after the other."""
         sizes = self.settings.segment, self.settings.bands
         return replace(
-            task, judge=f"segmental-{task.name}", vary=varied,
+            task, judge=f"segmental-{task.name}", vary=add_noise,
             build=lambda targets: SegmentClassifier(labels(targets), *sizes),
         )  # fmt: skip
 
@@ -166,9 +172,4 @@ class LogMels(Medium):
 
     def sound(self, signal: Features, clip: Clip) -> Wave:
         samples = len(files.read(clip.path))
-        return sound_of(signal, self.settings, self.store.scale(clip), samples, derive(0, clip.id))
-
-
-def varied(features: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor]:
-    """A training batch of features in a little white noise."""
-    return features + VARIATION * torch.randn_like(features), lengths
+        return sound_of(signal, self.settings, self.public, samples, derive(0, clip.id))

@@ -49,13 +49,18 @@ class Prepared:
 def prepare(recipe: Recipe, manifest: Manifest, folder: Path, resume: bool = False) -> Prepared:
     """Open a run folder, draw the split, and train the frozen recognisers or copy them.
 
-    Raises RunError if the folder holds a run and ``resume`` is off, or a run of other settings.
+    Raises RunError if the folder holds a run and ``resume`` is off, or a run of other settings; what `fitting.check`
+    raises where features are released.
     """
     manifest, emotions = chosen(manifest, recipe.corpus.only), recipe.corpus.emotions
     clips = usable(manifest)
     manifest.only(emotions)  # an emotion that no clip has is an error before anything is written
     split = splits.split(clips, **recipe.split.model_dump(), seed=recipe.seed, emotions=emotions)
     run, judged = Run(folder), _judged(clips, split, emotions)
+    if recipe.release == "features":
+        fitting.check(
+            recipe.cloak.secrets, judged["train"]
+        )  # what the protection lacks is told before hours of training
     guides.check(run, recipe.evaluators)
     if processes.is_main():
         _open(run, recipe, manifest, resume)

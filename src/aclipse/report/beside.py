@@ -73,13 +73,17 @@ def _mean(own: str, other: str, met: dict[str, tuple[Finding, Finding]]) -> str:
         f"is not shown to tell more of {join(_figures(attacked, rest))}" if rest else "",
     ]
     return (
-        f"The mean of {DRAWS} releases of each utterance (“{other}”) {'; it '.join(filter(None, parts))} (figures: one"
-        f" release of {named(own)} against that mean, for the strongest attacker of each)."
+        f"The mean of {DRAWS} releases of each utterance, its known shift taken away (“{other}”),"
+        f" {'; it '.join(filter(None, parts))} (figures: one release of {named(own)} against that mean, for the"
+        " strongest attacker of each)."
     )
 
 
 _ANEW = "Noise that is drawn anew for each release can be averaged away."
-_FIXED = "Here one draw serves an utterance however often it is released, so that averaging has nothing to work on."
+_FIXED = (
+    "Here one draw serves an utterance however often it is released, so that averaging has nothing to work on; but what"
+    " is added to every segment alike can still be taken away."
+)
 
 
 def _is_fixed(run: RunFolder) -> bool:

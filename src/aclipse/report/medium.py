@@ -23,8 +23,8 @@ SUBJECTS = {
     "pgd-10": "the same change searched in 10 steps",
     "pgd-100": "the same change searched in 100 steps",
     "silence": "an empty recording: hides everything, keeps nothing",
-    "cloak-sound": "another run’s protection: the noised features of Cloak, made to sound by each speaker’s own scale,"
-    " which its device would keep; so listeners are given more than it releases",
+    "cloak-sound": "another run’s protection: the noised features of Cloak, normalised by each speaker’s own"
+    " scale, which its device keeps, and made to sound by that of the training speakers",
     "cloak-adaptive-sound": "the same, of Cloak with noise that depends on the segment",
 }
 _OF_FEATURES = {
@@ -32,8 +32,10 @@ _OF_FEATURES = {
     "cloak": "the trained protection: learned noise on normalised log-mel features, some of which it removes",
     "cloak-adaptive": "the trained protection: learned noise on normalised log-mel features, its size"
     " dependent on the segment",
-    f"cloak{AVERAGED}": f"no protection but an attack on Cloak: the mean of {DRAWS} releases of each utterance",
-    f"cloak-adaptive{AVERAGED}": f"no protection but an attack on it: the mean of {DRAWS} releases of each utterance",
+    f"cloak{AVERAGED}": f"no protection but an attack on Cloak: the mean of {DRAWS} releases of each utterance, and of"
+    " it the shift taken away that whoever has the device knows",
+    f"cloak-adaptive{AVERAGED}": f"no protection but an attack on it: the mean of {DRAWS} releases of each utterance,"
+    " and of it the shift taken away that whoever has the device knows",
     "cascade": "another run’s protection: features of the sound that the cascade would release",
     "low-pass": "features of sound with everything above a cut-off frequency removed",
     "white-noise": "white noise added to the features, as strong as the protection’s change",
@@ -121,11 +123,12 @@ FEATURES = Medium(
     unmeasured="Not measured here: {}. Assume that they can still be read.",
     measured="SNR of features {} dB",
     listening="A few test clips. No sound leaves the device, so what is played of the features was made here: turned"
-    " back into sound by an approximation, with the scale that normalisation took away, which is not released. You are"
-    " given more than the device releases; and some of the roughness comes from the way back, as the original’s own"
-    " features let you hear. The tables show what readers of the features got, not what can be heard here; underlined:"
-    " read wrong, or never said; […]: missed. In the pictures, normalised log-mel features as they leave the device:"
-    " time runs to the right, frequency upwards; both pictures of a clip share one colour scale.",
+    " back into sound by an approximation. Where normalisation took away a scale that stays on the device, that of the"
+    " training speakers stands in for it, so that all voices come near one; and some of the roughness comes from the"
+    " way back, as the original’s own features let you hear. The tables show what readers of the features got, not what"
+    " can be heard here; underlined: read wrong, or never said; […]: missed. In the pictures, normalised log-mel"
+    " features as they leave the device: time runs to the right, frequency upwards; both pictures of a clip share one"
+    " colour scale.",
     seen="Normalised log-mel features of this clip, original above and as released below.",
     played="features",
     heard="words read",
@@ -142,7 +145,8 @@ FEATURES = Medium(
         "transferred": "trained on features of clean speech too, but of another architecture; for emotion it guided"
         " nobody (“independent”)",
         "purifying": "the ignorant one, behind the best of several cleaning steps of features (the mean where segments"
-        " overlap, median and moving average over neighbouring frames and bands)",
+        " overlap, median and moving average over neighbouring frames and bands; of Cloak also “undone”, which knows"
+        " the device and takes away what its noise adds to every segment alike)",
         "retrained": "the ignorant one, trained on with released features and their transcripts or labels: an attacker"
         " who adapts",
         "purified": "retrained on released features after the best cleaning step",

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import math
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
@@ -48,15 +47,10 @@ def released(run: RunFolder, ids: Sequence[str]) -> dict[str, Pair]:
 
 
 def centres(features: FeatureSettings) -> Sequence[float]:
-    """Centre frequencies of the bands in Hz: equally spaced on the HTK mel scale, as the filters are.
+    """Centre frequencies of the bands in Hz; loaded when they are first needed, as PyTorch comes with them."""
+    from aclipse.audio import segments
 
-    >>> from aclipse.audio.segments import FeatureSettings
-    >>> [round(hz) for hz in centres(FeatureSettings(bands=8))]
-    [291, 593, 986, 1499, 2168, 3041, 4179, 5664]
-    """
-    low, high = (2595 * math.log10(1 + edge / 700) for edge in (features.analysis.low, features.analysis.high))
-    steps = [low + (high - low) * (band + 1) / (features.bands + 1) for band in range(features.bands)]
-    return [700 * (10 ** (mel / 2595) - 1) for mel in steps]
+    return [float(hz) for hz in segments.centres(features)]
 
 
 def _store(run: RunFolder, settings: FeatureSettings) -> tuple[dict[str, Clip], FeatureStore | None]:

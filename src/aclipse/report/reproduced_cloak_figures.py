@@ -10,7 +10,18 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from aclipse.report.drawing import BLUE, GREEN, INK, MUTED, ORANGE, PINK, SKY, themed
-from aclipse.report.reproduced_cloak import ADVERSARY, AS_THE_PAPER, CLEAN, CLOAK, at, levels, number, pick, strongest
+from aclipse.report.reproduced_cloak import (
+    ADVERSARY,
+    AS_THE_PAPER,
+    CLEAN,
+    CLOAK,
+    INFORMED,
+    at,
+    learned,
+    levels,
+    number,
+    pick,
+)
 from aclipse.report.reproduced_figures import Row, Rows, by
 
 if TYPE_CHECKING:
@@ -27,6 +38,8 @@ APART = 2.4  # % suppressed between methods of one share: their markers do not h
 RING: dict[str, Any] = {"marker": "D", "ms": 5.5, "mfc": "none", "mew": 1.0}
 ACROSS = "share of features suppressed (SR), %"
 DASHED: Any = (0, (3, 1.5))
+DOTTED: Any = (0, (1, 1))
+OFFSET: dict[str, Any] = {"marker": "x", "ms": 4.0, "mew": 1.0}  # a threshold moved
 AVERAGED = {  # how many releases an attacker hears of an utterance: one, or several in the mean
     "trained on clean": ("ignorant", "averaged"),
     "fine-tuned": ("fine-tuned", "averaged + fine-tuned"),
@@ -60,8 +73,11 @@ def _draw_task(axes: Axes, rows: Rows, task: str) -> None:
     for place, (method, (colour, marker)) in enumerate(shown.items()):
         aside = APART * (place - (len(shown) - 1) / 2)
         plain = _line(rows, method, lambda part: pick(part, task, AS_THE_PAPER[task]), aside)
-        best = _line(rows, method, lambda part: strongest(part, task), aside)
+        best = _line(rows, method, lambda part: learned(part, task), aside)
+        known, moved = (_line(rows, method, partial(pick, task=task, attacker=who), aside) for who in INFORMED)
         _band(axes, plain, colour)
+        axes.plot(*_points(known), color=colour, ls=DOTTED, lw=1.4)
+        axes.plot(*_points(moved), color=colour, ls="", **OFFSET)
         axes.plot(*_points(best), color=colour, ls=DASHED, lw=1.1, alpha=0.65, marker=marker, ms=2.6)
         axes.plot(*_points(plain), color=colour, lw=1.5, marker=marker, ms=3.2)
         _hollow(axes, [(x, number(row["paper"])) for x, row in plain], colour)
@@ -183,7 +199,9 @@ def _legend(figure: Figure, rows: Rows) -> None:
     handles += [
         Patch(color=MUTED, alpha=0.25, lw=0, label="95 % interval"),
         _handle("trained on clean features"),
-        _handle("best retrained", ls=DASHED, lw=1.1),
+        _handle("informed: has the device", ls=DOTTED, lw=1.4),
+        _handle("and moved its threshold", ls="", **OFFSET),
+        _handle("retrained on releases", ls=DASHED, lw=1.1),
         _handle("the paper", ls="", **RING),
     ]
     figure.legend(handles=handles, loc="outside upper left", ncols=2, fontsize=TINY, columnspacing=1, handlelength=2.4)

@@ -11,16 +11,20 @@ from aclipse.report.reproduced_cloak import (
     AS_THE_PAPER,
     CLEAN,
     CLOAK,
+    INFORMED,
     NAMES,
     at,
+    informed,
+    learned,
     minus,
     number,
     pick,
+    recalls,
     shown_level,
-    strongest,
 )
 from aclipse.report.reproduced_figures import Row, Rows, by
 
+ALL, NEARLY = 0.5, 5.0  # % of the clips that may be an exception, where "all" or "nearly all" are spoken of
 DISPUTED = "500–2000 Hz"  # where the paper sees more suppressed with the adversary
 
 
@@ -38,7 +42,10 @@ def findings(rows: Rows) -> list[str]:
         level = shown_level(at(rows, method))
         part = at(rows, method, level) if np.isfinite(level) else at(rows, method)
         place = f"{method} at SR {level:.0f} %" if np.isfinite(level) else method
-        sentences = [_change(clean, part, "emotion"), _change(clean, part, "sex"), _back(clean, part), _averaged(part)]
+        sentences = [
+            _change(clean, part, "emotion"), _adapted(part), _change(clean, part, "sex"), _one_answer(part),
+            _informed(part), _back(clean, part), _averaged(part),
+        ]  # fmt: skip
         if any(sentences):
             told.append(f"\n**{place[0].upper()}{place[1:]}.** {' '.join(filter(None, sentences))}")
     return [*told, ""]
@@ -53,14 +60,48 @@ def _change(clean: Rows, part: Rows, task: str) -> str:
     reported = number(before["paper"]) - number(after["paper"])
     theirs = f"; the paper: {minus(f'{-reported:+.1f}')}" if np.isfinite(reported) else ""
     reader = {"emotion": "The guide reads emotion", "sex": "An attacker that knows only clean features reads sex"}[task]
+    sure = f", {_paired(after)}" if _paired(after) else ""
     how = f"{abs(lost):.1f} points of UAR {'worse' if lost > 0 else 'better'}" if round(lost, 1) else "as well"
-    doubt = ", but the 95 % intervals overlap" if round(lost, 1) and _overlap(before, after) else ""
-    return f"{reader} {how} ({_from_to(before, after)}{theirs}){doubt}."
+    doubt = ", but this interval holds 0" if round(lost, 1) and _may_be_none(after) else ""
+    return f"{reader} {how} ({_from_to(before, after)}{sure}{theirs}){doubt}."
+
+
+def _adapted(part: Rows) -> str:
+    """Emotion as whoever receives it would read it, knowing the device, or having learned from it."""
+    words = {"informed": "by who has the device", "fine-tuned": "by who has learned from its releases"}
+    found = {who: pick(part, "emotion", who) for who in words}
+    told = [f"at {_value(row)} {words[who]}" for who, row in found.items() if row]
+    return f"It is read {' and '.join(told)}." if told else ""
+
+
+def _one_answer(part: Rows) -> str:
+    """Whether who knows only clean features says the same of all clips; that is no proof that nothing is left."""
+    found = {label: number(row["value"]) for label, row in recalls(part, "ignorant").items()}
+    if len(found) < 2 or min(found.values()) > NEARLY or max(found.values()) < 100 - NEARLY:
+        return ""
+    often = max(found, key=lambda label: found[label])
+    few = min(found.values()) <= ALL and found[often] >= 100 - ALL
+    verdict = ": it is fooled, not blinded" if _reads(informed(part, "sex")) else ""
+    return f"It says {often} of {'all' if few else 'nearly all'} clips{verdict}."
+
+
+def _informed(part: Rows) -> str:
+    """What who has the device reads of sex, learning nothing."""
+    plain, moved = (pick(part, "sex", who) for who in INFORMED)
+    if not plain:
+        return ""
+    more = f", and {_value(moved)} once its threshold is moved" if moved else ""
+    return f"Who has the device and learns nothing reads {_value(plain)}{more}."
+
+
+def _reads(row: Row | None) -> bool:
+    """Whether someone does better than by guessing."""
+    return row is not None and number(row["low"]) > number(row["chance"])
 
 
 def _back(clean: Rows, part: Rows) -> str:
     """What the best retrained attacker on sex gets back of what was hidden from the paper's."""
-    before, after, best = pick(clean, "sex", "ignorant"), pick(part, "sex", "ignorant"), strongest(part, "sex")
+    before, after, best = pick(clean, "sex", "ignorant"), pick(part, "sex", "ignorant"), learned(part, "sex")
     if not before or not after or not best:
         return "" if best else "No attacker on sex was retrained."
     lost, gained = (number(a["value"]) - number(after["value"]) for a in (before, best))
@@ -81,9 +122,20 @@ def _averaged(part: Rows) -> str:
     return f"In the mean of repeated releases who knows only clean features reads {' and '.join(told)}." if told else ""
 
 
-def _overlap(one: Row, other: Row) -> bool:
-    spans = [(number(row["low"]), number(row["high"])) for row in (one, other)]
-    return max(low for low, _ in spans) <= min(high for _, high in spans)
+def _may_be_none(after: Row) -> bool:
+    """Whether the interval of the paired difference holds 0."""
+    return number(after.get("change_low")) <= 0 <= number(after.get("change_high"))
+
+
+def _paired(row: Row) -> str:
+    """The interval of the change against clean features, on the same clips."""
+    low, high = (number(row.get(name)) for name in ("change_low", "change_high"))
+    return minus(f"change {low:+.1f} to {high:+.1f}") if np.isfinite(low) else ""
+
+
+def _value(row: Row) -> str:
+    change = _paired(row)
+    return f"{number(row['value']):.1f}" + (f" ({change})" if change else "")
 
 
 def _from_to(before: Row, after: Row) -> str:

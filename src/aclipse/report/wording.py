@@ -142,14 +142,14 @@ def _claims(subject: str, secrets: Sequence[Finding], adapted: set[str]) -> str:
 
 
 def _averaged(run: RunFolder, decisive: dict[str, Finding]) -> str:
-    """Of which secrets the mean of several releases gives away more than one release does, by their verdicts."""
+    """Of which secrets the mean of several releases, its shift taken away, gives away more than one does."""
     found = findings(run, protector(run.scores) + AVERAGED)
     worse = [
         finding
         for secret, finding in counting(found).items()
         if secret in decisive and secret != UTILITY and _severer(finding.verdict, decisive[secret].verdict)
     ]
-    return _claims(f"The mean of {DRAWS} releases", worse, set()) if worse else ""
+    return _claims(f"The mean of {DRAWS} releases, with the device at hand,", worse, set()) if worse else ""
 
 
 def _severer(verdict: Verdict, other: Verdict) -> bool:

@@ -134,7 +134,7 @@ def _kept(
     clips: Sequence[Clip], settings: FeatureSettings, folder: Path, on_done: OnDone
 ) -> tuple[Features, list[int]]:
     """Log-mel of all clips end to end, mapped read-only, and where each clip's ends; computed if it is not there."""
-    path = folder / f"log-mel-{_key(clips, settings)}.npy"
+    path = _path(clips, settings, folder)
     try:
         return _open(path, settings)
     except FileNotFoundError:
@@ -148,6 +148,15 @@ def _kept(
             f"{folder} takes no features: {error.strerror}. Check its space and permissions, or choose another folder."
         ) from error
     return _open(path, settings)
+
+
+def is_kept(clips: Sequence[Clip], settings: FeatureSettings, folder: Path) -> bool:
+    """Whether ``folder`` holds the log-mel of these clips, their files as they are now, and these settings."""
+    return _index(_path(clips, settings, folder)).is_file()
+
+
+def _path(clips: Sequence[Clip], settings: FeatureSettings, folder: Path) -> Path:
+    return folder / f"log-mel-{_key(clips, settings)}.npy"
 
 
 def _key(clips: Sequence[Clip], settings: FeatureSettings) -> str:

@@ -19,6 +19,7 @@ from aclipse.experiments.cloaking.plan import Place, Plan
 from aclipse.metrics.quality import snr_db
 from aclipse.protections.cloak.method import Cloak
 from aclipse.protections.cloak.noise import Noise
+from aclipse.training import loop
 from aclipse.training.batches import Speech
 
 Planned = Callable[..., Plan]
@@ -111,7 +112,10 @@ def test_averaging_gains_nothing_on_one_fixed_draw_and_something_on_fresh_ones(
     bench: Bench, cloak: Cloak, fg: Any, tmp_path: Path
 ) -> None:
     found = {(r.attacker, r.draw): r for r in attack(bench, cloak, fg, tmp_path).readings(learning=False)}
-    assert list(found) == [("ignorant", "anew"), ("ignorant", "fixed"), ("averaged", "anew"), ("averaged", "fixed")]
+    assert list(found) == [
+        ("ignorant", "anew"), ("informed", "anew"), ("informed + calibrated", "anew"), ("ignorant", "fixed"),
+        ("averaged", "anew"), ("averaged", "fixed"),
+    ]  # fmt: skip
     single, mean = found["ignorant", "fixed"], found["averaged", "fixed"]
     assert mean.readings == single.readings
     clips = range(len(bench.speech("test")))
@@ -140,7 +144,67 @@ def test_features_without_anything_in_them_get_no_white_noise(bench: Bench, cloa
     assert readings._as_much_white_noise(cloak, silent, 0).wave(0).shape == (40, 16)
 
 
+# --- who has the device
+
+
+def test_a_shift_that_fools_who_knows_clean_features_is_taken_away_by_who_has_the_device(
+    bench: Bench, fg: Any, tmp_path: Path
+) -> None:
+    shifted = Noise(bench.settings.cloak.noise(bench.settings.features))
+    torch.nn.init.constant_(shifted.rho, -20.0)
+    torch.nn.init.constant_(shifted.mu, 4.0)
+    judged = attack(bench, Cloak(shifted, bench.settings.features), fg, tmp_path)
+    found = {reading.attacker: reading for reading in judged.readings(learning=False) if reading.draw == "anew"}
+    test, odds = bench.speech("test"), attackers.LogOdds(fg)
+    clean, once = (np.array(attackers.read_all(odds, speech)) for speech in (test, found["informed"].released))
+    undone = np.array(attackers.read_all(odds, judged._undone(found["informed"].released)))
+    assert np.abs(undone - clean).max() < 0.1 * np.abs(once - clean).mean()
+    assert found["informed"].readings == [fg.labels[int(each <= 0)] for each in undone]
+    assert all(np.array_equal(found["informed"].released.wave(i), found["ignorant"].released.wave(i)) for i in (0, 9))
+
+
+@pytest.mark.parametrize("task", ["emotion", "sex"])
+def test_who_has_the_device_reads_both_and_of_sex_moves_a_threshold(
+    bench: Bench, cloak: Cloak, fg: Any, tmp_path: Path, task: str
+) -> None:
+    who = [r.attacker for r in attack(bench, cloak, fg, tmp_path, task).readings(learning=False) if r.draw == "anew"]
+    assert [name for name in who if "informed" in name] == ["informed", "informed + calibrated"][: 1 + (task == "sex")]
+
+
+class Tilted:
+    """Takes a recording for the first label by the mean of its features, and a tilt towards it."""
+
+    labels = ("female", "male")
+
+    def __init__(self, tilt: float) -> None:
+        self.tilt = tilt
+
+    def __call__(self, features: torch.Tensor, lengths: torch.Tensor) -> torch.Tensor:
+        odds = features.mean((1, 2)) + self.tilt
+        return torch.stack([odds, -odds], 1).log_softmax(1)
+
+
+@pytest.mark.parametrize("tilt", [-5.0, 0.0, 5.0])
+def test_a_threshold_set_without_labels_undoes_a_reader_that_leans_to_one_answer(tilt: float) -> None:
+    def speech(*levels: float) -> Speech:
+        clips = [Clip(str(place), Path("a.wav")) for place in range(len(levels))]
+        return Speech(clips, [np.full((40, 16), level, np.float32) for level in levels])
+
+    read = attackers.calibrated(Tilted(tilt), speech(1.0, 1.5, 2.5, 9.0), speech(1.9, 2.1, -3.0))
+    assert read == ["male", "female", "male"]
+
+
 # --- who learns
+
+
+def test_attackers_that_have_learned_do_not_learn_again_where_their_readings_are_gone(
+    bench: Bench, cloak: Cloak, fg: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first, second = attack(bench, cloak, fg, tmp_path), attack(bench, cloak, fg, tmp_path)
+    found = [reading.readings for reading in first.readings(learning=True)]
+    monkeypatch.setattr(loop, "_one_epoch", lambda *given: pytest.fail("learned again"))
+    assert [reading.readings for reading in second.readings(learning=True)] == found
+    assert second.gains == first.gains and len(first.gains) == 3
 
 
 def test_an_attacker_that_learned_nothing_better_keeps_what_it_knew(

@@ -16,7 +16,8 @@ import torch
 from aclipse.errors import RunError
 from aclipse.experiments import sharing
 from aclipse.experiments.cloaking import pool
-from aclipse.experiments.cloaking.estimate import KINDS, job_seconds
+from aclipse.experiments.cloaking.bench import open_store
+from aclipse.experiments.cloaking.estimate import KINDS, costs, job_seconds
 from aclipse.experiments.cloaking.jobs import Learn, Perturb, Suppress
 from aclipse.experiments.cloaking.needed import jobs_of, missing
 from aclipse.experiments.cloaking.plan import Place, Plan
@@ -96,7 +97,13 @@ def test_some_attackers_learn_only_where_they_are_asked_to_and_cost_most(planned
     assert job_seconds(plan, []) == {}
 
 
-# --- in which order
+def test_features_of_other_settings_are_not_there(planned: Planned, tmp_path: Path) -> None:
+    plan, other = planned("cloak-table1", tmp_path), planned("cloak-table1", tmp_path, "features.bands=24")
+    open_store(plan)
+    first, second = costs(plan)[0], costs(other)[0]
+    assert (first.left, first.there, first.seconds) == (0, 200, 0.0)
+    assert (second.left, second.there) == (200, 0) and second.seconds > 0
+
 
 
 def test_one_process_finishes_a_rotation_before_the_next_and_tells_its_progress(alone: None, tmp_path: Path) -> None:

@@ -10,13 +10,12 @@ import numpy as np
 import pytest
 
 from aclipse.audio import files
-from aclipse.audio.segments import FeatureSettings
 from aclipse.contracts import SAMPLE_RATE
 from aclipse.corpora.manifest import Manifest
 from aclipse.experiments import cloaking
 from aclipse.experiments.cloaking import tables
 from aclipse.experiments.cloaking.plan import Plan, make_plan
-from aclipse.experiments.cloaking.summary import Rows, mean_snr, scores
+from aclipse.experiments.cloaking.summary import Rows, changes, mean_snr, scores
 
 Planned = Callable[..., Plan]
 
@@ -50,6 +49,18 @@ def test_one_repeat_has_no_deviation_and_one_speaker_no_interval() -> None:
     assert math.isnan(alone["low"]) and math.isnan(alone["high"]) and alone["value"] == 50.0
 
 
+def test_a_change_is_the_difference_of_both_scores_and_as_certain_as_their_pairs_are() -> None:
+    moved = changes([FIRST, SECOND[::-1]], [SECOND, SECOND])
+    first, second = ({row["metric"]: row["value"] for row in scores(each)} for each in ([FIRST, SECOND], [SECOND] * 2))
+    assert list(moved) == list(first)
+    for name, found in moved.items():
+        assert found["change"] == pytest.approx(first[name] - second[name], abs=0.02)
+        assert found["change_low"] <= found["change"] <= found["change_high"]
+    nothing = changes([FIRST], [FIRST[::-1]])["uar"]
+    assert list(nothing.values()) == [0.0, 0.0, 0.0]  # though the scores alone are far from certain
+    assert math.isnan(changes([rows(("a", "sad", "sad"))], [rows(("a", "sad", "happy"))])["uar"]["change_low"])
+
+
 def test_a_mean_snr_leaves_out_what_was_not_changed() -> None:
     assert mean_snr([rows(("a", "sad", "sad"), snr=4.0), rows(("a", "sad", "sad"), snr=2.0)]) == 3.0
     assert mean_snr([rows(("a", "sad", "sad"), snr=math.inf)]) == ""
@@ -74,11 +85,3 @@ def test_table_one_counts_what_a_hand_would(corpus: Manifest, tmp_path: Path, sm
             assert int(row[column]) == counted
         assert int(row["clips"]) == len(clips)
     assert [row["paper"] for row in found.values()] == ["2726", "1593", "998", "1637", "6954"]
-
-
-def test_bands_are_where_their_filters_are_greatest() -> None:
-    from aclipse.audio.features import Analysis, mel_filters
-
-    features = FeatureSettings(bands=24, analysis=Analysis(width=1600, fft=1600))
-    peaks = mel_filters(24, features.analysis).argmax(0).numpy() * SAMPLE_RATE / 1600
-    assert np.abs(tables.centres(features) - peaks).max() <= 10

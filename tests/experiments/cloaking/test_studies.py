@@ -66,8 +66,8 @@ def test_table_two_has_all_corpora_first_with_chance_and_the_papers_numbers(whol
 def test_figure_four_has_every_attacker_where_it_should_be(whole: Path) -> None:
     rows = read_table(whole / "cloak-fig4.csv")
     assert list(rows[0]) == [
-        "method", "sr", "task", "attacker", "draw", "metric", "value", "std", "low", "high", "clips", "snr_db",
-        "chance", "paper", "split",
+        "method", "sr", "task", "attacker", "draw", "metric", "value", "std", "low", "high", "change", "change_low",
+        "change_high", "clips", "snr_db", "chance", "paper", "split",
     ]  # fmt: skip
     methods = list(dict.fromkeys(row["method"] for row in rows))
     assert methods == ["clean", "cloak", "cloak + adversary", "noise"]
@@ -78,12 +78,15 @@ def test_figure_four_has_every_attacker_where_it_should_be(whole: Path) -> None:
 
     assert (who("clean", "", "emotion"), who("clean", "", "sex")) == ([("guide", "")], [("ignorant", "")])
     assert who("noise", "60", "emotion") == [("guide", "anew")]
-    averaging = [("ignorant", "fixed"), ("averaged", "anew"), ("averaged", "fixed")]
+    informed = [("informed", "anew"), ("informed + calibrated", "anew")]
+    averaging = [*informed, ("ignorant", "fixed"), ("averaged", "anew"), ("averaged", "fixed")]
     learned = ["anew", "fixed"]
     for method in methods[1:3]:
-        assert who(method, "0", "emotion") == [("guide", "anew")]
+        assert who(method, "0", "emotion") == [("guide", "anew"), *informed[:1]]
         assert who(method, "0", "sex") == [("ignorant", "anew"), *averaging]
-        assert who(method, "60", "emotion") == [(name, "anew") for name in ("guide", "fine-tuned", "scratch")]
+        assert who(method, "60", "emotion") == [
+            (name, "anew") for name in ("guide", "fine-tuned", "scratch", "informed")
+        ]  # fmt: skip
         assert set(who(method, "60", "sex")) == {
             ("ignorant", "anew"), ("fine-tuned", "anew"), ("scratch", "anew"), *averaging,
             *(("averaged + fine-tuned", draw) for draw in learned),
@@ -117,6 +120,15 @@ def test_in_figure_four_recalls_average_to_uar_and_averaging_fixed_draws_gains_n
     for method in ("cloak", "cloak + adversary"):
         fixed = [values[method, "60", "sex", attacker, "fixed"] for attacker in ("ignorant", "averaged")]
         assert fixed[0] == fixed[1]
+    for (method, _, task, *_), found in values.items():
+        before = values["clean", "", task, "guide" if task == "emotion" else "ignorant", ""]
+        own = [row for row in rows if (row["method"], row["task"]) == (method, task) and row["metric"] == "uar"]
+        changes = {row["change"] for row in own if float(row["value"]) == found["uar"]}
+        assert (
+            changes == {""}
+            if method == "clean"
+            else any(float(change) == pytest.approx(found["uar"] - before["uar"], abs=0.02) for change in changes)
+        )
     assert all((row["snr_db"] == "") == (row["method"] == "clean") for row in rows)
     noise = {row["sr"]: float(row["snr_db"]) for row in rows if row["method"] == "noise"}
     first = [row for row in rows if row["method"] == "cloak + adversary" and row["attacker"] in ("guide", "ignorant")]
@@ -165,6 +177,7 @@ def test_an_interrupted_study_goes_on_where_it_stopped_and_ends_the_same(
             cloaking.reproduce(two, threads=1)
         assert not (tmp_path / "cloak-fig4.csv").exists()
     (plan.root / ".abc.part").touch()
+    os.utime(plan.root / ".abc.part", (0, 0))
     resumed = cloaking.reproduce(two, threads=1)
     assert resumed.read_text("utf-8") == cloaking.reproduce(uninterrupted, threads=1).read_text("utf-8")
     assert not list(tmp_path.rglob(".*.part"))

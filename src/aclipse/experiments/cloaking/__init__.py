@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import logging
-import shutil
 from pathlib import Path
 
+from aclipse.atomic import sweep
 from aclipse.experiments.cloaking import pool, tables
 from aclipse.experiments.cloaking.bench import open_store
 from aclipse.experiments.cloaking.estimate import costs, job_seconds
@@ -28,7 +28,7 @@ def reproduce(plan: Plan, threads: int = 0, on_done: OnDone | None = None) -> Pa
     """
     log.info(plan.title)
     if processes.is_main():
-        _tidy(plan.root)
+        sweep(plan.root)
         open_store(plan, on_done and (lambda done, total: on_done("features", done, total)))
     processes.wait()
     left = missing(plan)
@@ -36,8 +36,3 @@ def reproduce(plan: Plan, threads: int = 0, on_done: OnDone | None = None) -> Pa
     if processes.is_main():
         tables.write(plan)
     return plan.output / f"{plan.name}.csv"
-
-
-def _tidy(folder: Path) -> None:
-    for left in list(folder.rglob(".*.part")):  # what a kill has left half-written
-        shutil.rmtree(left) if left.is_dir() else left.unlink()

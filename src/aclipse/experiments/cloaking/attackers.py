@@ -74,7 +74,7 @@ class LogOdds(NamedTuple):
 
 
 def calibrated(reader: Any, unlabelled: Speech, speech: Speech) -> list[str]:
-    """What a reader of two labels reads in ``speech``, its threshold moved to where ``unlabelled`` clips have both alike.
+    """What a reader of two labels reads, its threshold moved to where ``unlabelled`` clips have both equally often.
 
     Whoever knows that half of the speakers are women needs no label to see that a reader says "female" too often.
     """

@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from torch import Tensor
 
 from aclipse.attackers.attributes import SEX
+from aclipse.audio.augment import add_noise
 from aclipse.contracts import Clip
 from aclipse.evaluators.emotion import EMOTION
 from aclipse.experiments.cloaking.plan import Place, Plan
@@ -27,7 +27,6 @@ LEARNED_FROM = {"emotion": "primary", "sex": "adversary"}
 TARGETS: dict[str, Callable[[Clip], str]] = {
     "emotion": EMOTION.target, "sex": SEX.target, "speaker": lambda clip: clip.speaker,
 }  # fmt: skip
-VARIATION = 0.05  # deviation of white noise on normalised features, where a loop asks to vary them
 
 
 def open_store(plan: Plan, on_done: OnDone | None = None) -> FeatureStore:
@@ -73,7 +72,7 @@ class Bench:
 
     def task(self, name: str) -> Task:
         """Emotion or sex, for networks that read segments."""
-        return replace(EMOTION if name == "emotion" else SEX, build=self.network, vary=_varied)
+        return replace(EMOTION if name == "emotion" else SEX, build=self.network, vary=add_noise)
 
     def network(self, targets: Sequence[str]) -> SegmentClassifier:
         """A reader or adversary with random weights, for the labels among ``targets``."""
@@ -90,7 +89,3 @@ class Bench:
         """A trained reader, frozen."""
         network, _ = checkpoint.load_module(folder / "weights.safetensors", SegmentClassifier)
         return checkpoint.freeze(network.to(processes.device()))
-
-
-def _varied(features: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor]:
-    return features + VARIATION * torch.randn_like(features), lengths

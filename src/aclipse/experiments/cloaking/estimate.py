@@ -21,6 +21,7 @@ from aclipse.experiments.cloaking.plan import NOISE, Place, Plan
 from aclipse.experiments.cloaking.readings import Read
 from aclipse.protections.cloak.noise import Noise, reverse
 from aclipse.training import processes
+from aclipse.training.features import is_kept
 from aclipse.training.recognition import RecognizerLoop
 
 KINDS = {
@@ -49,7 +50,7 @@ def costs(plan: Plan) -> list[Cost]:
     """The cost of what the plan lacks, one row a kind of job, features first; nothing is written."""
     every, left = jobs_of(plan), missing(plan)
     seconds = job_seconds(plan, left)
-    whole = any((plan.root / "features").glob("log-mel-*.json"))
+    whole = is_kept(plan.manifest.clips, plan.settings.features, plan.root / "features")
     clips = len(plan.manifest.clips)
     rows = [Cost("clips to make features of", 0 if whole else clips, clips * whole, 0.0 if whole else _features(plan))]
     for kind, name in KINDS.items():

@@ -11,6 +11,7 @@ import numpy.typing as npt
 
 from aclipse.experiments.reproduction.summary import DRAWS, spread
 from aclipse.metrics.intervals import clustered_bootstrap
+from aclipse.metrics.paired import paired
 
 Rows = list[dict[str, str]]
 Array = npt.NDArray[np.float64]
@@ -26,19 +27,41 @@ def scores(repeats: Sequence[Rows]) -> list[dict[str, Any]]:
     >>> [(score["metric"], score["value"]) for score in scores([[row]])]
     [('accuracy', 100.0), ('uar', 100.0), ('recall sad', 100.0)]
     """
-    ordered = [sorted(rows, key=lambda row: row["id"]) for rows in repeats]
-    first = ordered[0]
-    speakers, truth = [row["speaker"] for row in first], [row["truth"] for row in first]
-    statistics = _statistics(truth, np.array([[row["read"] == row["truth"] for row in rows] for rows in ordered]))
+    speakers, truth, right = _table(repeats)
     often, labels = Counter(truth).most_common(1)[0][1], len(set(truth))
     found = []
-    for name, statistic in statistics.items():
-        each = statistic(np.arange(len(first)))
+    for name, statistic in _statistics(truth, right).items():
+        each = statistic(np.arange(len(truth)))
         low, high = clustered_bootstrap(_mean(statistic), speakers, DRAWS)
         chance = often / len(truth) if name == "accuracy" else 1 / labels
         values = {"value": each.mean(), "std": spread(each), "low": low, "high": high, "chance": chance}
         found.append({"metric": name, **{key: round(100 * float(value), 2) for key, value in values.items()}})
     return found
+
+
+def changes(repeats: Sequence[Rows], clean: Sequence[Rows]) -> dict[str, dict[str, float]]:
+    """Metric → by how many points it is above that of the same clips ``clean``, with the interval of this difference.
+
+    Pairs are of one clip and one repeat; speakers are drawn, the same for both.
+
+    >>> row = {"id": "1", "speaker": "a", "truth": "sad", "read": "sad"}
+    >>> changes([[row]], [[row | {"read": "happy"}]])["uar"]["change"]
+    100.0
+    """
+    (speakers, truth, right), (_, _, before) = _table(repeats), _table(clean)
+    found = {}
+    for name, statistic in _statistics([*truth, *truth], np.concatenate([right, before], 1)).items():
+        change = paired(_mean(statistic), speakers, DRAWS)
+        values = {"change": change.difference, "change_low": change.low, "change_high": change.high}
+        found[name] = {key: round(100 * value, 2) for key, value in values.items()}
+    return found
+
+
+def _table(repeats: Sequence[Rows]) -> tuple[list[str], list[str], npt.NDArray[np.bool_]]:
+    """Speakers and true labels of the clips, in the order of their ids, and whether each repeat reads them right."""
+    ordered = [sorted(rows, key=lambda row: row["id"]) for rows in repeats]
+    speakers, truth = ([row[name] for row in ordered[0]] for name in ("speaker", "truth"))
+    return speakers, truth, np.array([[row["read"] == row["truth"] for row in rows] for rows in ordered])
 
 
 def _mean(statistic: Callable[[Any], Array]) -> Callable[[Any], float]:

@@ -15,17 +15,18 @@ import numpy.typing as npt
 import torch
 
 from aclipse.atomic import read_table, replacing, write_table, write_text
-from aclipse.audio.segments import FeatureSettings, segments
+from aclipse.audio.segments import centres, segments
 from aclipse.experiments.cloaking import paper
 from aclipse.experiments.cloaking.bench import Bench, open_store
 from aclipse.experiments.cloaking.jobs import Suppress
 from aclipse.experiments.cloaking.plan import METHODS, NOISE, Place, Plan
 from aclipse.experiments.cloaking.readings import TASKS, Read
-from aclipse.experiments.cloaking.summary import Rows, mean_snr, scores
+from aclipse.experiments.cloaking.summary import Rows, changes, mean_snr, scores
 from aclipse.protections.cloak.method import Cloak
 
 Table = Iterator[dict[str, Any]]
 Map = npt.NDArray[np.float32]
+CHANGE = ("change", "change_low", "change_high")  # points against clean features, paired
 EXAMPLES = 64  # test segments over which σ is averaged where it depends on them
 BANDS = {
     "under 500 Hz": (0.0, 500.0), "500–2000 Hz": (500.0, 2000.0), "over 2000 Hz": (2000.0, math.inf),
@@ -88,21 +89,23 @@ def _fig4(plan: Plan) -> Table:
 
 
 def _read(plan: Plan, job: Read) -> Table:
-    """What each attacker reads of one release, over all rotations."""
+    """What each attacker reads of one release, over all rotations, and how that differs from clean features."""
     by_attacker: dict[tuple[str, str], list[Rows]] = defaultdict(list)
     for rows in _clips(plan, job):
         for who in dict.fromkeys((row["attacker"], row["draw"]) for row in rows):
             by_attacker[who].append([row for row in rows if (row["attacker"], row["draw"]) == who])
+    clean = None if job.sr is None else _clips(plan, Read(job.place, job.task))
     for (attacker, draw), repeats in by_attacker.items():
         first = attacker in ("guide", "ignorant") and draw != "fixed" and job.sr in (None, paper.SR)
         reported = paper.NOISED.get((job.method, job.task), "") if first else ""
         sr, snr = "" if job.sr is None else f"{job.sr:g}", mean_snr(repeats)
+        moved: dict[str, Any] = changes(repeats, clean) if clean else {}
         for row in scores(repeats):
             chance = row.pop("chance")
             yield {
                 "method": job.method, "sr": sr, "task": job.task, "attacker": attacker, "draw": draw, **row,
-                "clips": len(repeats[0]), "snr_db": snr, "chance": chance,
-                "paper": reported if row["metric"] == "uar" else "", "split": _split(plan),
+                **moved.get(row["metric"], dict.fromkeys(CHANGE, "")), "clips": len(repeats[0]), "snr_db": snr,
+                "chance": chance, "paper": reported if row["metric"] == "uar" else "", "split": _split(plan),
             }  # fmt: skip
 
 
@@ -137,17 +140,6 @@ def _map(plan: Plan, place: Place, method: str, sr: float) -> Map:
         pieces = torch.from_numpy(every).reshape(shape)[:EXAMPLES]
     found = np.stack([each.reshape(shape).mean(0).numpy() for each in (noise.sigma(pieces), noise.mask(pieces))])
     return found.astype(np.float32)
-
-
-def centres(features: FeatureSettings) -> Map:
-    """Centre frequencies of the bands in Hz, ``(bands,)``: equally spaced on the HTK mel scale, as the filters are.
-
-    >>> centres(FeatureSettings(bands=8)).round().tolist()
-    [291.0, 593.0, 986.0, 1499.0, 2168.0, 3041.0, 4179.0, 5664.0]
-    """
-    low, high = (2595 * math.log10(1 + edge / 700) for edge in (features.analysis.low, features.analysis.high))
-    mel = np.linspace(low, high, features.bands + 2)[1:-1]
-    return (700 * (10 ** (mel / 2595) - 1)).astype(np.float32)
 
 
 def _keep(path: Path, array: Map) -> None:

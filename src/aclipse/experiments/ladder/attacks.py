@@ -22,6 +22,7 @@ from aclipse.training.batches import Speech, read_all
 from aclipse.training.loop import Progress
 from aclipse.training.recognition import Task, new_recognizer, train_recognizer
 
+UNDONE = "undone"  # the purifier of whoever has the device: what a cloak has shifted is put back in its place
 FEWEST = 300  # samples of an epoch: who has fewer clips goes through them several times
 
 
@@ -37,23 +38,32 @@ class Purify:
         return f"{self.subject}/purifying"
 
     def spec(self, bench: Bench) -> dict[str, Any]:
-        level = bench.level
-        asked = {"purifiers": list(level.purifiers), "tried_on": level.purifier_clips, "secrets": list(bench.tasks)}
+        offered, count = _offered(bench, self.subject), bench.level.purifier_clips
+        asked = {"purifiers": offered, "tried_on": count, "secrets": list(bench.tasks)}
         return {**subject_spec(bench, self.subject), **asked}
 
     def load(self, bench: Bench) -> Load:
-        tried = len(bench.level.purifiers) * min(bench.level.purifier_clips, len(bench.speech["validation"]))
+        few = min(bench.level.purifier_clips, len(bench.speech["validation"]))
+        tried = len(_offered(bench, self.subject)) * few
         clips, test = len(bench.picked(self.subject, "test")) + tried, len(bench.picked(self.subject, "test"))
         return {"purify": tried + 3 * test, **{f"read {name}": clips for name in bench.tasks}}
 
     def work(self, bench: Bench, folder: Path) -> Result:
         validation = bench.released(self.subject, "validation")
         few = validation.subset(spread(validation.clips, bench.level.purifier_clips))
-        heard = {name: purified(few, name, bench.seed, bench.medium) for name in bench.level.purifiers}
-        found = {secret: choose(list(heard), self._score(bench, secret, heard)) for secret in bench.tasks}
+        heard = {name: cleaned(bench, self.subject, few, name) for name in _offered(bench, self.subject)}
+        found = {secret: self._chosen(bench, secret, heard) for secret in bench.tasks}
         test = bench.released(self.subject, "test")
-        clear = {name: purified(test, name, bench.seed, bench.medium) for name in {best for best, _ in found.values()}}
+        clear = {name: cleaned(bench, self.subject, test, name) for name in {best for best, _ in found.values()}}
         return {"outcomes": [self._outcome(bench, secret, found[secret], clear).as_json() for secret in found]}
+
+    def _chosen(self, bench: Bench, secret: str, heard: dict[str, Speech]) -> tuple[str, dict[str, float]]:
+        score = self._score(bench, secret, heard)
+        best, tried = choose(bench.level.purifiers, score)
+        if UNDONE in heard:
+            tried[UNDONE] = score(UNDONE)
+            best = max((best, UNDONE), key=lambda name: tried[name])
+        return best, tried
 
     def _score(self, bench: Bench, secret: str, heard: dict[str, Speech]) -> Callable[[str], float]:
         task, network = bench.tasks[secret], bench.networks[secret]
@@ -92,8 +102,8 @@ class Retrain:
         return f"{self.subject}/{self.secret}-{self.knowledge}-{self.clips}-{self.seed}"
 
     def spec(self, bench: Bench) -> dict[str, Any]:
-        purifiers = bench.level.purifiers if self.knowledge == "purified" else ()
-        asked = {**lesson_spec(bench, self.secret, self._loop(bench)), "purifiers": list(purifiers)}
+        purifiers = _offered(bench, self.subject) if self.knowledge == "purified" else []
+        asked = {**lesson_spec(bench, self.secret, self._loop(bench)), "purifiers": purifiers}
         return {**subject_spec(bench, self.subject), **asked}
 
     def load(self, bench: Bench) -> Load:
@@ -108,7 +118,7 @@ class Retrain:
         task, seed = bench.tasks[self.secret], derive(bench.seed, "attacker", self.seed)
         via = self._purifier(bench)
         released = {part: bench.released(self.subject, part) for part in bench.speech}
-        heard = {part: purified(speech, via, bench.seed, bench.medium) for part, speech in released.items()}
+        heard = {part: cleaned(bench, self.subject, speech, via) for part, speech in released.items()}
         train = task.clips(heard["train"].subset(range(min(self.clips, len(heard["train"])))))
         validation = task.clips(heard["validation"])
         if self.clips < len(validation):  # their labels are spent too
@@ -197,6 +207,18 @@ def purified(speech: Speech, purifier: str, seed: int, medium: Medium = SOUND) -
     if purifier == "none":
         return speech
     return speech.released(lambda signal, clip: medium.purify(signal, purifier, derive(seed, purifier, clip.id)))
+
+
+def cleaned(bench: Bench, subject: str, speech: Speech, purifier: str) -> Speech:
+    """What a subject has released after a purifier, after UNDONE too."""
+    cloak = bench.subjects[subject].cloak
+    if purifier == UNDONE and cloak is not None:
+        return speech.released(lambda signal, clip: cloak.undone(signal))
+    return purified(speech, purifier, bench.seed, bench.medium)
+
+
+def _offered(bench: Bench, subject: str) -> list[str]:
+    return [*bench.level.purifiers, *([] if bench.subjects[subject].cloak is None else [UNDONE])]
 
 
 def tiled(speech: Speech) -> Speech:

@@ -11,6 +11,7 @@ from typing import Any, Protocol
 from aclipse.audio import files
 from aclipse.experiments.ladder.bench import Bench, Listener, spread
 from aclipse.experiments.ladder.outcome import Outcome
+from aclipse.experiments.ladder.subjects import FrontEnd
 from aclipse.experiments.medium import SOUND, Medium
 from aclipse.experiments.recorded import Recorded
 from aclipse.models.selfsupervised import Backbone
@@ -103,7 +104,9 @@ class Release:
 
     def load(self, bench: Bench) -> Load:
         clips = sum(len(bench.picked(self.subject, part)) for part in bench.speech)
-        measures = 0 if bench.subjects[self.subject].clean else bench.settings.quality_clips
+        subject = bench.subjects[self.subject]
+        clips += subject.release.enrolment if isinstance(subject.release, FrontEnd) else 0
+        measures = 0 if subject.clean else bench.settings.quality_clips
         return {f"release {self.subject}": clips, "measure": measures}
 
     def work(self, bench: Bench, folder: Path) -> Result:

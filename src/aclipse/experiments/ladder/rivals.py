@@ -8,7 +8,7 @@ from typing import Any
 
 from aclipse.errors import RunError
 from aclipse.experiments import run as runs
-from aclipse.experiments.ladder.subjects import FrontEnd, Noised, Releaser, Rival, Seeded, Sounding
+from aclipse.experiments.ladder.subjects import FrontEnd, Releaser, Rival, Seeded, Sounding, Undone
 from aclipse.experiments.logmels import LogMels
 from aclipse.protections.cloak.method import Cloak
 from aclipse.protections.cloak.sound import CloakSound
@@ -18,11 +18,14 @@ DRAWS = 10  # releases of one utterance that are averaged
 
 
 def averaged(prepared: runs.Prepared, protection: Any, fingerprint: str) -> list[Rival]:
-    """The mean of several releases of each utterance: noise that is drawn anew can be averaged away."""
+    """What whoever has the device makes of several releases of each utterance, without learning anything.
+
+    Their mean, for noise that is drawn anew can be averaged away, and of it what φ has shifted put back in its place.
+    """
     if not isinstance(protection, Cloak):
         return []
-    release = Seeded(Noised(protection, DRAWS), prepared.recipe.seed, prepared.medium.quantized)
-    return [Rival(f"{protection.name}-averaged", release, f"{fingerprint} {DRAWS}")]
+    release = Seeded(Undone(protection, DRAWS), prepared.recipe.seed, prepared.medium.quantized)
+    return [Rival(f"{protection.name}-averaged", release, f"{fingerprint} {DRAWS} undone")]
 
 
 def beside(prepared: runs.Prepared, taken: Collection[str]) -> list[Rival]:
@@ -42,7 +45,8 @@ def beside(prepared: runs.Prepared, taken: Collection[str]) -> list[Rival]:
         name, release = _translated(prepared, other, protection)
         if name in {*taken, *(rival.name for rival in found)}:
             name = f"{name} {folder.resolve().name}"
-        found.append(Rival(name, release, f"{file_hash(weights)} {other.recipe.seed}"))
+        version = release.version if isinstance(release, FrontEnd | Sounding) else ""
+        found.append(Rival(name, release, f"{file_hash(weights)} {other.recipe.seed}{version}"))
     return found
 
 
@@ -53,6 +57,7 @@ def _translated(prepared: runs.Prepared, other: runs.Trained, protection: Any) -
         release = FrontEnd(protection, seed, own) if isinstance(own, LogMels) else own.seeded(protection, seed)
         return protection.name, release
     if not isinstance(own, LogMels):
+        protection.corpus = protection.corpus or other.medium.public
         return f"{protection.name}-sound", Sounding(CloakSound(protection), seed, other.medium)
     if own.settings != other.medium.settings:
         raise RunError(f"{other.run.folder} releases other features than {prepared.run.folder}. Audit it alone.")

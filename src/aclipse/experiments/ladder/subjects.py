@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, NamedTuple
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
 
 import numpy as np
 
 from aclipse.audio import files
+from aclipse.audio.segments import Scale, cut, log_mel, scale_of
 from aclipse.contracts import Clip, Features, Guides, Signal, Wave
 from aclipse.experiments.levels import Level, Rung
 from aclipse.protections.baselines import PGD, Identity, LabelOnly, SpeechNoise, WhiteNoise
@@ -55,6 +56,18 @@ class Noised:
 
 
 @dataclass(frozen=True)
+class Undone:
+    """No protection but an attack: the mean of several draws, with the shift of a known device taken away."""
+
+    cloak: Cloak
+    draws: int
+
+    def release(self, features: Features, seed: int) -> Features:
+        """``(count · segment, bands)`` in and out."""
+        return self.cloak.undone(Noised(self.cloak, self.draws).release(features, seed))
+
+
+@dataclass(frozen=True)
 class WhiteFeatures:
     """White Gaussian noise added to features at a signal-to-noise ratio in dB."""
 
@@ -67,20 +80,55 @@ class WhiteFeatures:
 
 @dataclass(frozen=True)
 class FrontEnd:
-    """A protection of sound, where features are released: those of the protected sound."""
+    """A protection of sound, where features are released: those of the protected sound.
+
+    Normalised as a device would that has the protected sound alone: by all protected recordings of the speaker, or by
+    the recording's own; the scale of a corpus is that of its training part without protection.
+    """
+
+    version: ClassVar[str] = " 2"  # counted up when the same protection releases something else
 
     protection: Any
     seed: int
     medium: LogMels
+    _speakers: dict[str, Scale] = field(default_factory=dict, compare=False, repr=False)
 
     def __call__(self, features: Features, clip: Clip) -> Features:
+        mel, own = self._log_mel(clip), self.medium.settings
+        return self.medium.quantized(cut(self._scale(mel, clip).apply(mel), own.segment, own.test_hop))
+
+    def _log_mel(self, clip: Clip) -> Features:
         protected = self.protection.release(files.read(clip.path), derive(self.seed, clip.id))
-        return self.medium.quantized(self.medium.enter(files.quantized(protected), clip))
+        return log_mel(files.quantized(protected), self.medium.settings)
+
+    def _scale(self, mel: Features, clip: Clip) -> Scale:
+        if self.medium.settings.normalisation == "recording":
+            return scale_of(mel)
+        if self.medium.settings.normalisation != "speaker":
+            return self.medium.store.scale(clip)
+        self.enrol(clip.speaker)
+        return self._speakers[clip.speaker]
+
+    @property
+    def enrolment(self) -> int:
+        """How many recordings are protected for the scales of all speakers."""
+        return len(self.medium.clips) if self.medium.settings.normalisation == "speaker" else 0
+
+    def enrol(self, speaker: str) -> None:
+        """Learn the scale of a speaker, once, where speakers are normalised."""
+        if self.enrolment and speaker not in self._speakers:
+            own = (one for one in self.medium.clips if one.speaker == speaker)
+            self._speakers[speaker] = scale_of(*map(self._log_mel, own))
 
 
 @dataclass(frozen=True)
 class Sounding:
-    """A protection of features, where sound is released: its features made to sound, by the scale that they had."""
+    """A protection of features, where sound is released: its features made to sound.
+
+    The speaker's scale normalises them and stays on the device: it would tell listeners whose voice it is.
+    """
+
+    version: ClassVar[str] = " 2"  # as of FrontEnd
 
     protection: CloakSound
     seed: int
@@ -117,6 +165,12 @@ class Subject:
         """Whether this is speech as it was recorded."""
         return self.name == "identity"
 
+    @property
+    def cloak(self) -> Cloak | None:
+        """The cloak whose features it releases, which whoever has the device may turn against it."""
+        noised = self.release.protection if isinstance(self.release, Seeded) else None
+        return noised.cloak if isinstance(noised, Noised) else None
+
 
 def clean_speech(level: Level, seed: int, quantized: Callable[[Signal], Signal] = files.quantized) -> Subject:
     """Speech as it was recorded, against which every attacker is tried first."""
@@ -125,7 +179,8 @@ def clean_speech(level: Level, seed: int, quantized: Callable[[Signal], Signal] 
 
 def baseline(release: Seeded | FrontEnd, name: str, level: Level) -> Subject:
     """A trivial protection as a row of the tables; a costly one meets no attacker that learns."""
-    mark = hashlib.sha256(f"{release.protection!r} {release.seed}".encode()).hexdigest()[:12]
+    version = release.version if isinstance(release, FrontEnd) else ""
+    mark = hashlib.sha256(f"{release.protection!r} {release.seed}{version}".encode()).hexdigest()[:12]
     costly = getattr(release.protection, "steps", 0) >= COSTLY_STEPS
     rungs = () if costly else level.baseline_rungs
     return Subject(name, release, mark, rungs, level.attacker_clips, level.baseline_secrets, costly=costly)
