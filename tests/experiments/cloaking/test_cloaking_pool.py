@@ -105,7 +105,6 @@ def test_features_of_other_settings_are_not_there(planned: Planned, tmp_path: Pa
     assert (second.left, second.there) == (200, 0) and second.seconds > 0
 
 
-
 def test_one_process_finishes_a_rotation_before_the_next_and_tells_its_progress(alone: None, tmp_path: Path) -> None:
     log: list[str] = []
     told: list[tuple[str, float, float]] = []
