@@ -84,10 +84,10 @@ def cloak_lines(study: Path) -> list[str]:
         (method, level) for (method,) in by(rows, "method") for level in levels(at(rows, method)) if level in SHOWN
     ]
     about = f"UAR % of {rows[0]['clips']} test clips [95 % intervals over speakers]"
-    names = ", ".join(made_with["corpora"]), made_with["folds"], short([rows[0]["split"]])
-    changes = "".join(f" --set '{change}'" for change in made_with["changed settings"])
+    corpora, split = ", ".join(made_with["corpora"]), short([rows[0]["split"]])
+    command = "aclipse reproduce cloak-fig4" + "".join(f" --set '{change}'" for change in made_with["changed settings"])
     return [
-        f"**{names[0]}** ({about}; {names[1]} of 5 rotations, {names[2]}; `aclipse reproduce cloak-fig4{changes}`):", "",
+        f"**{corpora}** ({about}; {made_with['folds']} of 5 rotations, {split}; `{command}`):", "",
         *table(headings, [_sweep(method, level, at(rows, method, level)) for method, level in parts], 2), "",
         *cloak_findings(rows),
     ]  # fmt: skip
