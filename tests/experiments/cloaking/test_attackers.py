@@ -75,10 +75,10 @@ def test_segments_are_cut_by_the_training_hop_where_one_learns_and_by_the_other_
 
 
 def test_an_adversary_knows_the_secrets_of_the_primary_part(bench: Bench) -> None:
-    assert bench.adversary("sex").labels == ("female", "male")
+    assert bench.adversary("sex").network.labels == ("female", "male")
     speakers = sorted({clip.speaker for clip in bench.speech("primary").clips})
-    assert list(bench.adversary("speaker").labels) == speakers
-    one, other = (bench.adversary("sex").state_dict() for _ in range(2))
+    assert list(bench.adversary("speaker").network.labels) == speakers
+    one, other = (bench.adversary("sex").network.state_dict() for _ in range(2))
     assert all(torch.equal(one[name], other[name]) for name in one)
 
 

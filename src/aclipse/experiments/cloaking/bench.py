@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
@@ -12,10 +12,11 @@ import torch
 
 from aclipse.attackers.attributes import SEX
 from aclipse.audio.augment import add_noise
-from aclipse.contracts import Clip
 from aclipse.evaluators.emotion import EMOTION
 from aclipse.experiments.cloaking.plan import Place, Plan
+from aclipse.experiments.fitting import SECRETS
 from aclipse.models.segmental import SegmentClassifier
+from aclipse.protections.cloak.method import Adversary
 from aclipse.seeds import derive
 from aclipse.training import checkpoint, processes
 from aclipse.training.balance import balanced
@@ -24,9 +25,6 @@ from aclipse.training.features import FeatureStore, OnDone
 from aclipse.training.recognition import Task
 
 LEARNED_FROM = {"emotion": "primary", "sex": "adversary"}
-TARGETS: dict[str, Callable[[Clip], str]] = {
-    "emotion": EMOTION.target, "sex": SEX.target, "speaker": lambda clip: clip.speaker,
-}  # fmt: skip
 
 
 def open_store(plan: Plan, on_done: OnDone | None = None) -> FeatureStore:
@@ -79,11 +77,13 @@ class Bench:
         features, own = self.settings.features, self.settings.network
         return SegmentClassifier(sorted(set(targets)), features.segment, features.bands, own.form, own.dropout)
 
-    def adversary(self, secret: str) -> SegmentClassifier:
-        """A network with random weights that learns a secret while φ does."""
+    def adversary(self, secret: str) -> Adversary:
+        """Who learns a secret while φ does, beginning with random weights."""
+        task = SECRETS[secret]
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(derive(self.seed, "adversary", secret))
-            return self.network([TARGETS[secret](clip) for clip in self.lesson("emotion").clips])
+            network = self.network([task.target(clip) for clip in self.lesson("emotion").clips])
+        return Adversary(secret, network, task.target)
 
     def reader(self, folder: Path) -> Any:
         """A trained reader, frozen."""

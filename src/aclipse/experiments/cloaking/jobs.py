@@ -12,9 +12,9 @@ from pathlib import Path
 from typing import Protocol
 
 from aclipse.contracts import Settings
-from aclipse.experiments.cloaking.bench import TARGETS, Bench
+from aclipse.experiments.cloaking.bench import Bench
 from aclipse.experiments.cloaking.plan import ADVERSARIAL, Place, Plan
-from aclipse.protections.cloak.method import Adversary, Cloak, CloakSettings, Trainer
+from aclipse.protections.cloak.method import Cloak, CloakSettings, Trainer
 from aclipse.seeds import derive
 from aclipse.training import checkpoint, processes
 from aclipse.training.recognition import new_recognizer, train_recognizer
@@ -106,7 +106,7 @@ class Perturb:
     def perturbed(self, bench: Bench) -> tuple[Trainer, Cloak]:
         """The trainer as perturbation training leaves it, and its φ; what has been trained is read from disk."""
         settings, train = settings_of(bench.plan, self.method), bench.lesson("emotion")
-        adversaries = [Adversary(name, bench.adversary(name), TARGETS[name]) for name in settings.secrets]
+        adversaries = [bench.adversary(name) for name in settings.secrets]
         guide, speech = bench.reader(self.after[0].folder(bench.plan)), {
             "train": train, "validation": bench.validation("emotion"),
         }  # fmt: skip

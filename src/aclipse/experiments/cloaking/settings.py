@@ -9,12 +9,11 @@ from pydantic import Field, field_validator
 from aclipse.audio.segments import FeatureSettings
 from aclipse.contracts import Settings
 from aclipse.experiments.cloaking import paper
+from aclipse.experiments.fitting import SECRETS
 from aclipse.experiments.overrides import parse
 from aclipse.models.segmental import Form
 from aclipse.protections.cloak.method import CloakSettings
 from aclipse.training.recognition import RecognizerLoop
-
-SECRETS = ("sex", "speaker")  # that adversaries can be after
 
 
 class NetworkSettings(Settings):
