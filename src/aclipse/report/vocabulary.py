@@ -8,7 +8,7 @@ from typing import NamedTuple
 REFERENCES = ("identity", "silence")  # the two ends of the scale: shown in every table, never ranked
 BOUND = "label-only"  # keeps the guiding recogniser's verdict by construction, and nothing else
 BASELINES = (  # what anyone can do without training
-    *("low-pass", "white-noise", "speech-noise", "mp3", "mcadams", "shuffle", "source-only", BOUND),
+    *("low-pass", "white-noise", "speech-noise", "mp3", "mcadams", "shuffle", "source-only", "vocoded", BOUND),
     *("pgd", "pgd-10", "pgd-100"),
 )
 LEVELS = ("ignorant", "transferred", "purifying", "retrained", "purified", "scratch", "inverting")
