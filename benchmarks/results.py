@@ -9,6 +9,7 @@ from pathlib import Path
 from page import table, write_section
 
 from aclipse.atomic import read_table
+from aclipse.report.beside import sentences
 from aclipse.report.comparison import comparison_table
 from aclipse.report.folder import RunFolder, read_run
 from aclipse.report.ladder import Finding, counting, findings, protector
@@ -44,6 +45,14 @@ def lines_of(run: RunFolder) -> list[str]:
         *subjects(run),
         "",
     ]
+
+
+def beside_lines(run: RunFolder) -> list[str]:
+    """Who stands beside whom: every subject in a row, and what may be said of them."""
+    about = (
+        f"**{run.about['corpus']['name']}**, as sound (split {', '.join(comparison_table(run).splits)}; level quick)"
+    )
+    return [f"{about}:", "", *subjects(run), "", *(f"* {sentence}" for sentence in sentences(run))]
 
 
 def ladder(run: RunFolder) -> list[str]:
@@ -104,10 +113,13 @@ def _sweep(method: str, level: float | None, rows: Rows) -> list[str]:
 
 def main(paths: list[str]) -> None:
     """Write the sections of the runs and the study among ``paths``."""
-    runs = [Path(path) for path in paths if not path.endswith(".csv")]
+    beside = [Path(path) for path in paths if Path(path).name == "beside"]  # an audit with another run's protection
+    runs = [Path(path) for path in paths if not path.endswith(".csv") and Path(path) not in beside]
     lines = [line for folder in runs for line in lines_of(read_run(folder))]
     if lines:
         write_section(README, "results", "make results", lines[:-1])
+    for folder in beside:
+        write_section(README, "beside results", "make results", beside_lines(read_run(folder)))
     for study in (Path(path) for path in paths if path.endswith(".csv")):
         write_section(README, "cloak results", "make results", cloak_lines(study))
 
