@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import multiprocessing
 import os
+import threading
 from collections.abc import Callable, Collection, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
@@ -60,7 +61,7 @@ def share_out(
     """
     others = set(multiprocessing.active_children())
     context = multiprocessing.get_context("spawn")  # torch's threads do not survive a fork
-    with ProcessPoolExecutor(workers, context, *start) as pool:
+    with ProcessPoolExecutor(workers, context, _begin, start) as pool:
         try:
             _keep_busy(list(left), is_free, lambda job: work(pool, job), workers, tell)
         except BaseException as error:
@@ -72,6 +73,19 @@ def share_out(
                     "a process died, most likely for want of memory. Go on with fewer of them: --threads 1"
                 ) from error
             raise
+
+
+def _begin(start: Callable[..., None], arguments: tuple[Any, ...]) -> None:
+    threading.Thread(target=_leave_with_parent, daemon=True).start()
+    start(*arguments)
+
+
+def _leave_with_parent() -> None:
+    """End this process when the one that started it is gone: a kill must leave nobody waiting, with all in memory."""
+    parent = multiprocessing.parent_process()
+    assert parent is not None
+    parent.join()
+    os._exit(1)
 
 
 def _keep_busy(
