@@ -66,7 +66,7 @@ class Purify:
         return best, tried
 
     def _score(self, bench: Bench, secret: str, heard: dict[str, Speech]) -> Callable[[str], float]:
-        task, network = bench.tasks[secret], bench.networks[secret]
+        task, network = bench.tasks[secret], bench.network(secret)
 
         def score(purifier: str) -> float:
             speech = task.clips(heard[purifier])
@@ -78,7 +78,7 @@ class Purify:
         self, bench: Bench, secret: str, found: tuple[str, dict[str, float]], clear: dict[str, Speech]
     ) -> Outcome:
         task, (best, tried) = bench.tasks[secret], found
-        readings, places = read_all(bench.networks[secret], clear[best]), bench.picked(self.subject, "test")
+        readings, places = read_all(bench.network(secret), clear[best]), bench.picked(self.subject, "test")
         return Outcome(
             self.subject, secret, task.judge, "purifying", readings, places, None, best, tried=tried,
             before=tried.get("none"), after=tried[best],
@@ -128,7 +128,7 @@ class Retrain:
         network, before = self._start(bench, task, validation)
         progress = train_recognizer(task, network, (tiled(train), validation), self._loop(bench), folder, seed)
         better = before is None or progress.best_score > before  # an attacker may also not retrain
-        used = network if better else bench.networks[self.secret]
+        used = network if better else bench.network(self.secret)
         keep_network(folder, used)
         outcome = Outcome(
             self.subject, self.secret, task.judge, self.knowledge, read_all(used, heard["test"]),
@@ -153,7 +153,7 @@ class Retrain:
             named = {task.name: bench.medium.task(task) for task in guides.tasks(bench.recipe.evaluators)}
             fresh = named.get(self.secret, task)
             return new_recognizer(fresh, bench.speech["train"], derive(bench.seed, "attacker", self.seed)), None
-        network = copy.deepcopy(bench.networks[self.secret]).requires_grad_(True)
+        network = copy.deepcopy(bench.network(self.secret)).requires_grad_(True)
         truth = [task.target(clip) for clip in validation.clips]
         return network, task.score(truth, read_all(network, validation))
 
@@ -193,7 +193,7 @@ class Invert:
         return {"outcomes": [self._outcome(bench, name, undone, protected[0], progress) for name in bench.tasks]}
 
     def _outcome(self, bench: Bench, secret: str, undone: Speech, train: Speech, progress: Progress) -> dict[str, Any]:
-        task, network = bench.tasks[secret], bench.networks[secret]
+        task, network = bench.tasks[secret], bench.network(secret)
         enrolled = read_all(network, bench.original(self.subject, "test")) if secret == "speaker" else None
         places, first = bench.picked(self.subject, "test"), progress.history[0]["validation"]
         return Outcome(

@@ -54,6 +54,7 @@ class Bench:
     level: Level
     left_out: list[str] = field(default_factory=list)  # what an audit would do and cannot here
     _released: dict[tuple[str, str], Speech] = field(default_factory=dict)
+    _networks: dict[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self.recipe, self.seed = self.prepared.recipe, self.prepared.recipe.seed
@@ -84,11 +85,12 @@ class Bench:
         """Whether every part has two answers or more."""
         return all(len({task.target(clip) for clip in part.clips} - {""}) > 1 for part in self.speech.values())
 
-    @cached_property
-    def networks(self) -> dict[str, Any]:
-        """The ignorant recogniser of every task: the run's own, or those that the audit has trained."""
-        own = dict(zip(("emotion", "words"), self.prepared.guides, strict=True))
-        return {name: own.get(name) or self.trained(f"clean/compact-{name}") for name in self.tasks}
+    def network(self, task: str) -> Any:
+        """The ignorant recogniser of a task: the run's own, or the one that the audit has trained by then."""
+        if task not in self._networks:
+            own = dict(zip(("emotion", "words"), self.prepared.guides, strict=True))
+            self._networks[task] = own.get(task) or self.trained(f"clean/compact-{task}")
+        return self._networks[task]
 
     def trained(self, job: str) -> Any:
         """The frozen network that a training job has left."""
@@ -108,7 +110,7 @@ class Bench:
     @cached_property
     def listeners(self) -> list[Listener]:
         """Every listener that learned from clean speech, in the order of the tables."""
-        found = [Listener(task, task.judge, "ignorant", self.networks[name]) for name, task in self.tasks.items()]
+        found = [Listener(task, task.judge, "ignorant", self.network(name)) for name, task in self.tasks.items()]
         for name in self.independents:
             job = f"clean/recurrent-{name}"
             found.append(Listener(self.tasks[name], f"recurrent-{name}", "transferred", self.trained(job)))

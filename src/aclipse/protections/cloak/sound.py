@@ -15,6 +15,7 @@ def sound_of(pieces: Features, settings: FeatureSettings, scale: Scale, samples:
     """A recording of so many samples from the segments that were released of it, ``(count · segment, bands)``.
 
     >>> import numpy as np
+    >>> from aclipse.audio.segments import scale_of
     >>> released = np.zeros((200, 128), np.float32)
     >>> sound_of(released, FeatureSettings(), scale_of(released), samples=16000).shape
     (16000,)
