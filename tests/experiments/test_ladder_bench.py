@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from aclipse.audio.files import quantized
 from aclipse.contracts import Clip, Wave
-from aclipse.errors import RecipeError
+from aclipse.errors import RecipeError, RunError
 from aclipse.experiments.ladder import pool
 from aclipse.experiments.ladder.bench import Bench
 from aclipse.experiments.ladder.jobs import Clean, Job, Listen, Release
@@ -241,3 +241,10 @@ def test_embeddings_survive_a_file_to_six_decimals(rows: list[list[float]], enro
 def test_texts_and_facts_survive_a_file_exactly() -> None:
     said = Outcome("a", "words", "j", "purifying", ["go", ""], [3, 1], via="gsm", before=-0.5, tried={"gsm": -0.5})
     assert from_json(said.as_json()) == said
+
+
+def test_a_listener_is_asked_for_before_those_of_other_secrets_are_trained(opened: Opened) -> None:
+    bench = opened(secrets=("words", "sentence"))
+    assert bench.network("words") is bench.prepared.guides.words
+    with pytest.raises(RunError, match=r"clean/compact-sentence/weights\.safetensors"):
+        bench.network("sentence")
