@@ -181,7 +181,7 @@ TEXTS: dict[str, Callable[[Rows], Rows]] = {
 }  # fmt: skip
 NOTES = {
     "cloak-table1": (
-        "Segments as cut for training, each emotion's; in brackets the paper's. Test segments lie closer.",
+        "Segments as cut for training, each emotion's; in brackets the paper's. Test segments overlap less.",
     ),
     "cloak-table2": (_SCORES, "Read on clean features of speakers that neither model was trained on."),
     "cloak-fig4": (
