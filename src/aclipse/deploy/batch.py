@@ -74,10 +74,9 @@ def protect(
     report = ProtectReport()
     output = Path(output)
     jobs = plan([Path(given) for given in inputs], output)
-    device, suffix = _devices(protection, jobs), SUFFIXES[protection.releases]
+    device = _devices(protection, jobs, lambda own: _signature(own, seed, keep_rate))
     for number, job in enumerate(jobs, start=1):
-        target, own = job.target(output, suffix), device(job)
-        maker = _signature(own, seed, keep_rate)
+        target, (own, maker) = job.target(output, SUFFIXES[protection.releases]), device(job)
         try:
             if not overwrite and _is_done(job, target, maker):
                 report.skipped.append(target)
@@ -94,16 +93,20 @@ def protect(
     return report
 
 
-def _devices(protection: Any, jobs: Sequence[Job]) -> Callable[[Job], Any]:
-    """The protection as it is on the device of a job's speaker, who is enrolled with all that can be read of them."""
+def _devices(protection: Any, jobs: Sequence[Job], sign: Callable[[Any], str]) -> Callable[[Job], tuple[Any, str]]:
+    """The protection on the device of a job's speaker, enrolled with all that can be read of them, and its signature.
+
+    Both are made once a speaker: a signature reads all weights.
+    """
     enrol = getattr(protection, "enrolled", None)
 
     @cache
-    def of(speaker: str) -> Any:
-        waves = list(_readable(job.source for job in jobs if job.speaker == speaker))
-        return enrol(waves) if enrol and waves else protection
+    def of(speaker: str) -> tuple[Any, str]:
+        waves = list(_readable(job.source for job in jobs if job.speaker == speaker)) if speaker else []
+        own = enrol(waves) if enrol and waves else protection
+        return own, sign(own)
 
-    return lambda job: of(job.speaker) if enrol and job.speaker else protection
+    return lambda job: of(job.speaker if enrol else "")
 
 
 def _readable(paths: Iterable[Path]) -> Iterator[Wave]:
