@@ -23,6 +23,12 @@ def device() -> torch.device:
     return _state().device
 
 
+def autocast(precision: str) -> torch.autocast:
+    """Mixed precision here as a loop's settings name it: bf16, fp16, or none."""
+    kind = {"bf16": torch.bfloat16, "fp16": torch.float16}.get(precision)
+    return torch.autocast(device().type, kind, enabled=kind is not None)
+
+
 def is_main() -> bool:
     """Whether this process is the one that writes and prints."""
     return _state().is_main_process

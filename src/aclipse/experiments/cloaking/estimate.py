@@ -178,7 +178,7 @@ def _measure(plan: Plan) -> Rates:
     targets = [s.emotions[0]] * BATCH
 
     def step(reader: Any, x: torch.Tensor, loop: str) -> None:
-        with _precision(loop):
+        with processes.autocast(loop):
             loss = reader.loss(x, lengths, targets).mean()
         loss.backward()
 
@@ -193,11 +193,6 @@ def _measure(plan: Plan) -> Rates:
         "read": _seconds(torch.no_grad()(lambda: network.eval().read(pieces, lengths))) / BATCH,
         "release": _seconds(torch.no_grad()(lambda: noise(pieces, torch.randn_like(pieces)))) / BATCH,
     }
-
-
-def _precision(name: str) -> torch.autocast:
-    kind = {"bf16": torch.bfloat16, "fp16": torch.float16}.get(name)
-    return torch.autocast(processes.device().type, kind, enabled=kind is not None)
 
 
 def _seconds(work: Callable[[], object]) -> float:

@@ -89,7 +89,7 @@ def _fine_tuning(task: Task, network: Any, recipe: Recipe, train: Speech, valida
 
     def step() -> None:
         optimizer.zero_grad()
-        with _precision(loop.precision):
+        with processes.autocast(loop.precision):
             loss = network.train().loss(batch.waves, batch.lengths, [task.target(clip) for clip in batch.clips]).sum()
         loss.backward()
         optimizer.step()
@@ -108,18 +108,13 @@ def _cascade(networks: Guides, recipe: Recipe, speech: dict[str, Speech]) -> tup
     batch = few["train"].batch(_typical(few["train"], settings.batch_size))
 
     def step() -> None:
-        with _precision(settings.precision):
+        with processes.autocast(settings.precision):
             loss = trainer.stage_one(batch)
         loss.backward()
 
     reading = _seconds(lambda: trainer.measure(trainer.network.eval(), "validation")) / len(few["validation"])
     steps = math.ceil(min(settings.subset, len(speech["train"])) / settings.batch_size)
     return steps * _seconds(step), reading
-
-
-def _precision(name: str) -> torch.autocast:
-    kind = {"bf16": torch.bfloat16, "fp16": torch.float16}.get(name)
-    return torch.autocast(processes.device().type, kind, enabled=kind is not None)
 
 
 def _typical(speech: Speech, count: int) -> list[int]:
