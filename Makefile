@@ -40,7 +40,7 @@ recognisers: $(VENV)/ready  ## train the recognisers that the package carries fo
 
 $(VENV)/ready: pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[synthetic,backbones,tracking,asr,dev]'
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[synthetic,backbones,tracking,asr,opensmile,parquet,dev]'
 	@if command -v cc >/dev/null; then \
 	  $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt pesq \
 	  || echo "pesq cannot be compiled here: that measure is left out"; \

@@ -11,7 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from aclipse.protections.cloak.noise import Noise, NoiseSettings, reverse
+from aclipse.models.reversal import reverse
+from aclipse.protections.cloak.noise import Noise, NoiseSettings
 
 SMALL = {"segment": 16, "bands": 12}
 

@@ -19,7 +19,8 @@ from aclipse.experiments.cloaking.jobs import Job, Learn, Perturb, Suppress, set
 from aclipse.experiments.cloaking.needed import jobs_of, missing
 from aclipse.experiments.cloaking.plan import NOISE, Place, Plan
 from aclipse.experiments.cloaking.readings import Read
-from aclipse.protections.cloak.noise import Noise, reverse
+from aclipse.models.reversal import reverse
+from aclipse.protections.cloak.noise import Noise
 from aclipse.training import processes
 from aclipse.training.features import is_kept
 from aclipse.training.recognition import RecognizerLoop

@@ -17,8 +17,9 @@ from aclipse.audio.segments import FeatureSettings, Scale, cut, log_mel, scale_o
 from aclipse.contracts import Clip, Features, Release, Settings, Wave
 from aclipse.errors import RunError
 from aclipse.metrics.classification import uar
+from aclipse.models.reversal import reverse
 from aclipse.models.segmental import split
-from aclipse.protections.cloak.noise import Noise, NoiseSettings, reverse
+from aclipse.protections.cloak.noise import Noise, NoiseSettings
 from aclipse.seeds import derive
 from aclipse.training import checkpoint
 from aclipse.training.batches import Batch, Speech, read_all

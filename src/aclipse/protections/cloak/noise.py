@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from typing import Any, Literal
+from typing import Literal
 
 import torch
 from pydantic import Field, model_validator
@@ -123,20 +123,3 @@ def _kept(rho: Tensor, share: float) -> Tensor:
     flat = rho.flatten(1)
     noisiest = torch.argsort(flat, dim=1, descending=True, stable=True)[:, : round(share * flat.shape[1])]
     return torch.ones_like(flat).scatter(1, noisiest, 0.0).reshape(rho.shape)
-
-
-class _Reversal(torch.autograd.Function):
-    @staticmethod
-    def forward(ctx: Any, x: Tensor, alpha: float) -> Tensor:
-        ctx.alpha = alpha
-        return x.view_as(x)
-
-    @staticmethod
-    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, None]:
-        return -ctx.alpha * grad, None
-
-
-def reverse(x: Tensor, alpha: float) -> Tensor:
-    """Gradient reversal (Ganin & Lempitsky 2015): the identity forward, the gradient times -α backward."""
-    reversed_: Tensor = _Reversal.apply(x, alpha)
-    return reversed_
