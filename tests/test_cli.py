@@ -20,8 +20,9 @@ import soundfile
 import torch
 
 from aclipse import cli, registry
+from aclipse.audio import functionals
 from aclipse.audio.segments import FeatureSettings
-from aclipse.contracts import SAMPLE_RATE
+from aclipse.contracts import SAMPLE_RATE, Clip
 from aclipse.corpora import manifest as manifests
 from aclipse.corpora import synthetic
 from aclipse.corpora.manifest import Manifest
@@ -36,9 +37,17 @@ from aclipse.protections.cascade.modules import ModuleSettings
 from aclipse.protections.cascade.network import CascadeNetwork, NetworkSettings
 from aclipse.protections.cloak.method import Cloak
 from aclipse.protections.cloak.noise import Noise, NoiseSettings
+from aclipse.protections.replacement.method import Replacement
+from aclipse.protections.replacement.network import ReplacementNetwork
+from aclipse.protections.replacement.roles import Roles
 from aclipse.records import Run
+from aclipse.training import checkpoint
+from aclipse.training.projection import ProjectionSettings, fit_projection
 
-COMMANDS = ("corpus import", "corpus synthesize", "corpus check", "train", "protect", "audit", "frontier", "report")
+COMMANDS = (
+    "corpus import", "corpus synthesize", "corpus merge", "corpus check", "train", "protect", "audit", "frontier",
+    "report",
+)  # fmt: skip
 HEAVY = (
     "torch", "accelerate", "transformers", "matplotlib", "sklearn", "scipy", "pydantic", "jiwer", "pystoi", "numpy",
     "soundfile",
@@ -293,6 +302,27 @@ def test_speaking_a_corpus_asks_for_as_many_clips_as_told(
     assert aclipse("corpus", "synthesize", tmp_path, *place, "--clips", 0).status == 2
 
 
+def test_corpora_become_one_that_still_knows_them(aclipse: Aclipse, corpus_csv: Path, tmp_path: Path) -> None:
+    for name in ("ours", "theirs"):
+        shutil.copy(corpus_csv, tmp_path / f"{name}.csv")
+    both = tmp_path / "both.csv"
+    done = aclipse("corpus", "merge", tmp_path / "ours.csv", tmp_path / "theirs.csv", "-o", both)
+    assert done == (0, f"96 clips of ours, theirs → {both}\n", "")
+    merged, clips = manifests.read(both).clips, manifests.read(corpus_csv).clips
+    assert [clip.extra["corpus"] for clip in merged] == 48 * ["ours"] + 48 * ["theirs"]
+    assert [(clip.id, clip.speaker, clip.session, clip.path, clip.emotion) for clip in merged[48:]] == [
+        (f"theirs/{clip.id}", f"theirs/{clip.speaker}", f"theirs/{clip.session}", clip.path, clip.emotion)
+        for clip in clips
+    ]
+
+
+def test_a_corpus_cannot_be_merged_with_itself(fails: Aclipse, corpus_csv: Path, tmp_path: Path) -> None:
+    done = fails("corpus", "merge", corpus_csv, corpus_csv, "-o", tmp_path / "both.csv")
+    assert "Manifests 'tones' and 'tones' both hold a corpus named 'tones'" in done.err
+    assert not (tmp_path / "both.csv").exists()
+    assert "manifest" in fails("corpus", "merge", "-o", tmp_path / "both.csv", status=2).err.lower()
+
+
 # --- train
 
 
@@ -459,6 +489,83 @@ def test_features_know_neither_strength_nor_rate(
 def test_a_cascade_releases_sound_anyway(fails: Aclipse, model: Path, talk: Path) -> None:
     done = fails("protect", talk, "-o", "out", "--model", model, "--as-sound", status=2)
     assert "--as-sound is for a cloak" in " ".join(done.err.split())
+
+
+@pytest.fixture
+def replacement(tmp_path: Path) -> Path:
+    """A replacement autoencoder that was never trained, of functionals that need no extra."""
+    rows = np.random.default_rng(0).normal(size=(8, functionals.size("log-mel"))).astype(np.float32)
+    clips = [Clip(str(number), Path("none"), speaker=str(number % 2)) for number in range(8)]
+    projection = fit_projection(rows, clips, ProjectionSettings(kind="log-mel", components=5))
+    Replacement(ReplacementNetwork(projection.size, 4), projection, Roles()).save(tmp_path / "replacement.safetensors")
+    return tmp_path / "replacement.safetensors"
+
+
+def test_a_replacement_autoencoder_writes_vectors_and_their_table(
+    aclipse: Aclipse, replacement: Path, corpus_csv: Path, tmp_path: Path
+) -> None:
+    out = tmp_path / "out"
+    command = ("protect", corpus_csv, "-o", out, "--model", replacement)
+    done = aclipse(*command)
+    assert done.status == 0 and f"table → {out / 'features.csv'}" in done.out
+    header, first = [line.split(",") for line in (out / "features.csv").read_text("utf-8").splitlines()[:2]]
+    assert header == ["name", *(f"component {number}" for number in range(1, 6))]
+    assert first[0] == "ann-angry-0"
+    assert np.array_equal(read_features(out / "ann-angry-0.safetensors")[0], np.array(first[1:], np.float32))
+    again = aclipse(*command, "--table", "csv", "--functionals")
+    assert "0 protected, 48 already there" in again.out
+    table = (out / "features.csv").read_text("utf-8").splitlines()
+    assert len(table) == 49 and table[0] == ",".join(["name", *functionals.names("log-mel")])
+
+
+def test_parquet_needs_its_extra_before_anything_is_protected(
+    fails: Aclipse, replacement: Path, talk: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "pyarrow", None)
+    done = fails("protect", talk, "-o", tmp_path / "out", "--model", replacement, "--table", "parquet")
+    assert "pyarrow is not installed. Install it with: pip install 'aclipse[parquet]'" in done.err
+    assert not (tmp_path / "out").exists()
+
+
+def test_there_is_no_table_of_nothing(
+    aclipse: Aclipse, replacement: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    (tmp_path / "talk.wav").write_bytes(b"RIFF")
+    done = aclipse("protect", tmp_path / "talk.wav", "-o", tmp_path / "out", "--model", replacement)
+    assert done.status == 1 and "table →" not in done.out and not (tmp_path / "out").exists()
+    assert "1 of 1 recordings are of nobody known" in caplog.text
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (("--strength", "0.5"), "this model releases features: it knows no --strength"),
+        (("--keep-rate",), "this model releases features: it knows no --strength, and no --keep-rate"),
+        (("--as-sound",), "--as-sound is for a cloak; this model releases one vector a recording, which has no sound"),
+        (("--table", "excel"), "'excel' is not one of 'csv', 'parquet'"),
+    ],
+)
+def test_a_vector_knows_neither_strength_nor_sound(
+    fails: Aclipse, replacement: Path, talk: Path, options: tuple[str, ...], message: str
+) -> None:
+    done = fails("protect", talk, "-o", "out", "--model", replacement, *options, status=2)
+    assert message in " ".join(done.err.replace("│", " ").split())
+
+
+def test_vectors_of_functionals_that_are_not_these_are_refused(fails: Aclipse, replacement: Path, talk: Path) -> None:
+    tensors, facts = checkpoint.load(replacement)
+    checkpoint.save(replacement, tensors, {**facts, "functionals": "log-mel statistics 0"})
+    done = fails("protect", talk, "-o", "out", "--model", replacement)
+    assert f"{replacement}: fitted to functionals of log-mel statistics 0, but here is log-mel statistics 1" in done.err
+
+
+@pytest.mark.parametrize("options", [("--table", "csv"), ("--functionals",)])
+def test_only_a_replacement_autoencoder_has_a_table(
+    fails: Aclipse, model: Path, cloak: Path, talk: Path, options: tuple[str, ...]
+) -> None:
+    for other in (model, cloak):
+        done = fails("protect", talk, "-o", "out", "--model", other, *options, status=2)
+        assert "--table and --functionals are for a replacement autoencoder" in " ".join(done.err.split())
 
 
 def test_a_recording_is_protected_at_its_length(aclipse: Aclipse, model: Path, talk: Path, tmp_path: Path) -> None:

@@ -29,7 +29,9 @@ def test_the_tables_are_there() -> None:
         "source-only",
         "vocoded",
     }
-    assert {"cascade", "cloak", "cloak-adaptive", "label-only", "pgd"} | simple == set(registry.PROTECTIONS)
+    assert {"cascade", "cloak", "cloak-adaptive", "replacement", "label-only", "pgd"} | simple == set(
+        registry.PROTECTIONS
+    )
     assert {"crema-d", "ravdess", "iemocap", "msp-improv", "librispeech", "folder"} <= set(registry.CORPORA)
 
 

@@ -39,6 +39,7 @@ Labels = Literal["intended", "voted", "voice"]
 Threads = Annotated[
     int, typer.Option(min=0, help="Processor cores to use; 0: all. Results are the same for the same number.")
 ]
+Table = Literal["csv", "parquet"]
 Output = Annotated[Path, typer.Option("--output", "-o", help="Where to write.")]
 
 
@@ -107,6 +108,21 @@ def synthesize(
     _say(f"{len(made.clips)} clips → {output}")
 
 
+@corpus_app.command("merge")
+def merge_corpora(
+    paths: Annotated[list[Path], typer.Argument(metavar="MANIFEST...", help="Of several corpora, each once.")],
+    output: Output,
+) -> None:
+    """Make one manifest of several: its column corpus says which, and stands before each id, speaker and session."""
+    from aclipse.corpora import manifest
+    from aclipse.corpora.merge import merge
+
+    merged = merge([manifest.read(path) for path in paths])
+    manifest.write(merged, output)
+    corpora = sorted({clip.extra["corpus"] for clip in merged.clips})
+    _say(f"{len(merged.clips)} clips of {', '.join(corpora)} → {output}")
+
+
 @corpus_app.command("check")
 def check_corpus(
     path: Annotated[Path, typer.Argument(metavar="MANIFEST")],
@@ -158,36 +174,45 @@ def train(
 def protect(
     inputs: Annotated[list[Path], typer.Argument(help="Recordings, folders or manifests (.csv).")],
     output: Output,
-    model: Annotated[Path, typer.Option(help="A run's folder, or the weights of a cascade or a cloak.")],
+    model: Annotated[
+        Path, typer.Option(help="A run's folder, or the weights of a cascade, a cloak or a replacement autoencoder.")
+    ],
     strength: Annotated[
         float, typer.Option(min=0, max=1, help="Of sound. 0: the input, 1: the full protection.")
     ] = 1.0,
     keep_rate: Annotated[bool, typer.Option(help="Write at the input's sample rate, not at 16 kHz.")] = False,
     as_sound: Annotated[bool, typer.Option(help="Of a cloak: the sound of its features, not the features.")] = False,
+    table: Annotated[
+        Table | None,
+        typer.Option(help="Of a replacement autoencoder: write its table as features.csv or features.parquet."),
+    ] = None,
+    functionals: Annotated[
+        bool,
+        typer.Option(
+            "--functionals",
+            help="Of a replacement autoencoder: in that table acoustic functionals in their own units, each under its "
+            "name, not components.",
+        ),
+    ] = False,
     overwrite: Annotated[bool, typer.Option(help="Protect again what is already there.")] = False,
     threads: Threads = 0,
 ) -> None:
     """Protect recordings, folders mirrored; status 1 if a file failed.
 
-    A cascade writes 16 kHz mono WAV of the same length, a cloak features in half precision (safetensors); each speaker
-    of a manifest is normalised over all their recordings in it.
+    A cascade writes 16 kHz mono WAV of the same length. A cloak writes features in half precision, and a replacement
+    autoencoder one vector a recording (safetensors), with a table of them all (CSV unless asked otherwise); each
+    speaker of a manifest is normalised over all their recordings in it.
     """
+    from aclipse.deploy import table as tables
     from aclipse.deploy.batch import protect as protect_files
     from aclipse.experiments.run import load_protection
-    from aclipse.protections.blend import Blend
-    from aclipse.protections.cloak.method import Cloak
-    from aclipse.protections.cloak.sound import CloakSound
+    from aclipse.protections.replacement.method import Replacement
 
     _use(threads)
-    protection: Any = load_protection(model)
-    if isinstance(protection, Cloak):
-        if strength != 1 or (keep_rate and not as_sound):
-            raise typer.BadParameter("this model releases features: it knows no --strength, and no --keep-rate of them")
-        protection = CloakSound(protection) if as_sound else protection
-    elif as_sound:
-        raise typer.BadParameter("--as-sound is for a cloak; this model releases sound anyway")
-    else:
-        protection = Blend(protection, strength)
+    protection = _as_asked(load_protection(model), strength, keep_rate, as_sound, bool(table or functionals))
+    tabled = isinstance(protection, Replacement)
+    if tabled:
+        tables.check(inputs, output, table or "csv")
     with Progress(console=Console(stderr=True), transient=True, disable=not sys.stderr.isatty()) as progress:
         bar = progress.add_task("protecting", total=None)
         report = protect_files(
@@ -200,6 +225,9 @@ def protect(
         )
     speed = f", {report.audio_seconds:.0f} s of audio in {report.wall_seconds:.1f} s" if report.done else ""
     _say(f"{len(report.done)} protected, {len(report.skipped)} already there{speed} → {output}")
+    if tabled and (report.done or report.skipped):
+        outputs = [*report.done, *report.skipped]
+        _say(f"table → {tables.gather(outputs, output, protection, table or 'csv', functionals)}")
     for path, reason in report.failed:
         console.print(f"failed {path}: {reason}", style="red", markup=False, highlight=False, soft_wrap=True)
     if report.failed:
@@ -440,6 +468,26 @@ def _print_costs(costs: list[Any]) -> None:
     console.print(table)
     total = sum(cost.seconds for cost in costs) / 3600
     _say(f"about {total:.3g} hours in one process of this machine, from one measured step of each kind")
+
+
+def _as_asked(protection: Any, strength: float, keep_rate: bool, as_sound: bool, tabled: bool) -> Any:
+    """What the options of `protect` make of a model; raises BadParameter for one that this kind does not know."""
+    from aclipse.protections.blend import Blend
+    from aclipse.protections.cloak.method import Cloak
+    from aclipse.protections.cloak.sound import CloakSound
+    from aclipse.protections.replacement.method import Replacement
+
+    if tabled and not isinstance(protection, Replacement):
+        raise typer.BadParameter("--table and --functionals are for a replacement autoencoder; this model is none")
+    if as_sound and not isinstance(protection, Cloak):
+        what = "one vector a recording, which has no sound" if isinstance(protection, Replacement) else "sound anyway"
+        raise typer.BadParameter(f"--as-sound is for a cloak; this model releases {what}")
+    features = isinstance(protection, (Cloak, Replacement))
+    if features and (strength != 1 or (keep_rate and not as_sound)):
+        raise typer.BadParameter("this model releases features: it knows no --strength, and no --keep-rate of them")
+    if as_sound:
+        return CloakSound(protection)
+    return protection if features else Blend(protection, strength)
 
 
 @contextmanager

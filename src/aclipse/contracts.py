@@ -98,4 +98,4 @@ class Guides(NamedTuple):
     """The frozen recognisers that steer a protection while it is fitted."""
 
     emotion: Recognizer
-    words: Recognizer
+    words: Any = None  # a Recognizer; none where what is released holds no words

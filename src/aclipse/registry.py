@@ -20,6 +20,7 @@ PROTECTIONS = {
     "cloak": "aclipse.protections.cloak.method:Cloak",
     "cloak-adaptive": "aclipse.protections.cloak.method:Cloak",  # with noise that depends on the segment
     "vocoded": "aclipse.protections.cloak.sound:Vocoded",  # to features and back: what a vocoder alone hides
+    "replacement": "aclipse.protections.replacement.method:Replacement",
     "identity": "aclipse.protections.baselines:Identity",
     "silence": "aclipse.protections.baselines:Silence",
     "low-pass": "aclipse.protections.baselines:LowPass",

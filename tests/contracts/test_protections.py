@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pickle
 from collections.abc import Callable
+from pathlib import Path
 from typing import Literal
 
 import numpy as np
@@ -13,8 +14,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import nn
 
+from aclipse.audio.functionals import size
 from aclipse.audio.segments import FeatureSettings, segments
-from aclipse.contracts import Protection, Release, Wave
+from aclipse.contracts import Clip, Protection, Release, Wave
 from aclipse.models.compact import CharacterRecognizer, ClipClassifier
 from aclipse.registry import PROTECTIONS, load
 from aclipse.training import checkpoint
@@ -47,6 +49,18 @@ def _cloak(kind: type, form: Literal["universal", "adaptive"] = "universal") -> 
     return kind(noise, FEATURES)
 
 
+def _replacement(kind: type) -> Protection:
+    """A small replacement autoencoder with random weights, on the functionals that need no extra."""
+    from aclipse.protections.replacement.network import ReplacementNetwork
+    from aclipse.protections.replacement.roles import Roles
+    from aclipse.training.projection import ProjectionSettings, fit_projection
+
+    rows = np.random.default_rng(0).standard_normal((2 * COMPONENTS, size("log-mel"))).astype(np.float32)
+    clips = [Clip(str(number), Path("none"), speaker=str(number % 2)) for number in range(len(rows))]
+    projection = fit_projection(rows, clips, ProjectionSettings(kind="log-mel", components=COMPONENTS))
+    return kind(_drawn(lambda: ReplacementNetwork(COMPONENTS, 4)), projection, Roles())
+
+
 def _label_only(kind: type) -> Protection:
     recognizer = checkpoint.freeze(_drawn(lambda: ClipClassifier(("calm", "loud"), width=8)))
     recognizer.head[1].weight.mul_(50)  # sure of itself, as a trained one is: its sounds are found in a few steps
@@ -68,9 +82,11 @@ BUILD: dict[str, Callable[[type], Protection]] = {  # all others are built with 
     "cascade": _cascade,
     "cloak": _cloak,
     "cloak-adaptive": lambda kind: _cloak(kind, "adaptive"),
+    "replacement": _replacement,
     "label-only": _label_only,
     "pgd": _pgd,
 }
+COMPONENTS = 8  # of the replacement autoencoder's vectors
 FEATURES = FeatureSettings(segment=20, train_hop=10, test_hop=15, bands=16)
 WAVE = (0.1 * np.random.default_rng(0).standard_normal(20_000)).astype(np.float32)
 SHORT = {"one sample": WAVE[:1], "400 samples": WAVE[:400], "silence": np.zeros(3000, np.float32), "nothing": WAVE[:0]}
@@ -80,6 +96,8 @@ def shape(protection: Protection, samples: int) -> tuple[int, ...]:
     """Of the release of so many samples."""
     if protection.releases is Release.WAVEFORM:
         return (samples,)
+    if protection.name == "replacement":
+        return (1, COMPONENTS)
     count = segments(FEATURES.analysis.frames(samples), FEATURES.segment, FEATURES.test_hop)
     return (count * FEATURES.segment, FEATURES.bands)
 

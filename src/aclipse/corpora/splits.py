@@ -90,6 +90,7 @@ def rotation(
     seed: int = 0,
     emotions: Sequence[str] | None = None,
     validation: float = 0.2,
+    by_session: bool = False,
 ) -> Split:
     """Make one of the five rotations of "Cloak with adversarial training", section 2.4; its parts are `ROTATED`.
 
@@ -97,6 +98,8 @@ def rotation(
     adversary, one fifth test; over the five, every speaker is primary twice, adversary twice and tested once.
     `validation` is the share of the primary's and of the adversary's speakers, but at least one of each sex that has
     two: voices of one sex cannot tell a reader of sex from one that always gives the same answer.
+    With ``by_session`` whole sessions are dealt out of a corpus that has five or more, each clip being of one and
+    nobody in two (replacement autoencoder, section V-B); of sex, such a part has what its sessions have.
     Raises CorpusError for a rotation or share that does not exist, a clip without speaker, a speaker in two corpora,
     a corpus of fewer than five speakers or a part that lacks one of ``emotions`` (all that occur, if not given).
     """
@@ -105,7 +108,7 @@ def rotation(
     _require_share(validation)
     label = f"rotation/{fold} of {len(DEALT)}"
     speakers = _speakers(clips, "a rotation", "leave that clip out")
-    dealt = _rotate(clips, speakers, fold, seed, label)
+    dealt = _rotate(clips, speakers, fold, seed, label, by_session)
     sexes = {clip.speaker: clip.sex for clip in sorted(clips, key=lambda clip: clip.id)}
     for part in ("primary", "adversary"):
         watched = _mixed([speaker for speaker in dealt if dealt[speaker] == part], sexes, validation, label)
@@ -165,10 +168,12 @@ def _shuffle(clips: Sequence[Clip], units: Mapping[str, str], kind: Kind, seed: 
     by_id = sorted(clips, key=lambda clip: clip.id)
     stratum = {units[clip.id]: clip.emotion if kind == "utterance-kfold" else clip.sex for clip in by_id}
 
-    def lot(unit: str) -> tuple[str, bytes]:  # a hash, as it is the same on every machine and Python
-        return stratum[unit], hashlib.sha256(f"{seed}:{unit}".encode()).digest()
+    return sorted(stratum, key=lambda unit: (stratum[unit], _lot(seed, unit)))
 
-    return sorted(stratum, key=lot)
+
+def _lot(seed: int, unit: str) -> bytes:
+    """Where a unit comes at random: a hash, as it is the same on every machine and Python."""
+    return hashlib.sha256(f"{seed}:{unit}".encode()).digest()
 
 
 def _deal(order: Sequence[str], folds: int, fold: int, kind: Kind) -> set[str]:
@@ -182,7 +187,9 @@ def _deal(order: Sequence[str], folds: int, fold: int, kind: Kind) -> set[str]:
     return set(order[fold::folds])
 
 
-def _rotate(clips: Sequence[Clip], speakers: Mapping[str, str], fold: int, seed: int, label: str) -> dict[str, str]:
+def _rotate(
+    clips: Sequence[Clip], speakers: Mapping[str, str], fold: int, seed: int, label: str, by_session: bool
+) -> dict[str, str]:
     """Deal out each corpus's speakers, ``speaker -> part``: primary, adversary or test."""
     corpora: dict[str, list[Clip]] = defaultdict(list)
     for clip in clips:
@@ -199,8 +206,21 @@ def _rotate(clips: Sequence[Clip], speakers: Mapping[str, str], fold: int, seed:
             raise CorpusError(
                 f"{label}: speaker {both[0]!r} is in {named} and in another. Give each speaker a name of their own."
             )
-        dealt |= {speaker: DEALT[(place + fold) % len(DEALT)] for place, speaker in enumerate(order)}
+        groups = (_sessions(corpora[corpus], seed) if by_session else []) or [{speaker} for speaker in order]
+        for place, group in enumerate(groups):
+            dealt |= dict.fromkeys(group, DEALT[(place + fold) % len(DEALT)])
     return dealt
+
+
+def _sessions(clips: Sequence[Clip], seed: int) -> list[set[str]]:
+    """The speakers of each session, sessions in random order; none where sessions cannot be dealt out."""
+    speakers: dict[str, set[str]] = defaultdict(set)
+    for clip in clips:
+        speakers[clip.session].add(clip.speaker)
+    heard = [speaker for group in speakers.values() for speaker in group]
+    if "" in speakers or len(speakers) < len(DEALT) or len(heard) > len(set(heard)):
+        return []
+    return [speakers[session] for session in sorted(speakers, key=lambda session: _lot(seed, session))]
 
 
 def _mixed(speakers: list[str], sexes: Mapping[str, str], share: float, label: str) -> set[str]:

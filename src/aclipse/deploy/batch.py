@@ -5,16 +5,16 @@ from __future__ import annotations
 import hashlib
 import logging
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections import defaultdict
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
-from functools import cache
 from pathlib import Path, PurePosixPath
-from typing import Any
 
 from aclipse.audio import files
 from aclipse.contracts import SAMPLE_RATE, Protection, Release, Wave
 from aclipse.corpora import manifest
 from aclipse.corpora.layout import AUDIO_SUFFIXES, find_audio
+from aclipse.deploy.devices import devices
 from aclipse.deploy.features import maker_of, write_features
 from aclipse.errors import AclipseError, AudioError, CorpusError
 from aclipse.seeds import derive
@@ -63,7 +63,8 @@ def protect(
     Output is at 16 kHz and aligned to the input to the sample; with ``keep_rate`` it has the input's rate and exact
     frame count instead (and, having passed through 16 kHz, nothing above 8 kHz). A protection that releases features
     writes .safetensors files (`aclipse.deploy.features`). Where it normalises speakers, a manifest's speakers are each
-    normalised over their recordings there, and a recording of nobody known over itself.
+    normalised over their recordings there; a recording of nobody known is normalised over itself by a cloak, and as the
+    average training speaker's by a replacement autoencoder (`aclipse.deploy.devices`), which a warning then tells.
     What the same protection has made of the same recording is skipped unless ``overwrite``, so a job that was cut short
     goes on: every output says what made it. A recording that fails, or whose place something else has, is listed and
     the others go on.
@@ -74,10 +75,11 @@ def protect(
     report = ProtectReport()
     output = Path(output)
     jobs = plan([Path(given) for given in inputs], output)
-    device = _devices(protection, jobs, lambda own: _signature(own, seed, keep_rate))
+    device = devices(protection, _by_speaker(jobs), lambda own: _signature(own, seed, keep_rate))
     for number, job in enumerate(jobs, start=1):
-        target, (own, maker) = job.target(output, SUFFIXES[protection.releases]), device(job)
+        target = job.target(output, SUFFIXES[protection.releases])
         try:
+            own, maker = device(job.speaker)
             if not overwrite and _is_done(job, target, maker):
                 report.skipped.append(target)
             else:
@@ -93,28 +95,11 @@ def protect(
     return report
 
 
-def _devices(protection: Any, jobs: Sequence[Job], sign: Callable[[Any], str]) -> Callable[[Job], tuple[Any, str]]:
-    """The protection on the device of a job's speaker, enrolled with all that can be read of them, and its signature.
-
-    Both are made once a speaker: a signature reads all weights.
-    """
-    enrol = getattr(protection, "enrolled", None)
-
-    @cache
-    def of(speaker: str) -> tuple[Any, str]:
-        waves = list(_readable(job.source for job in jobs if job.speaker == speaker)) if speaker else []
-        own = enrol(waves) if enrol and waves else protection
-        return own, sign(own)
-
-    return lambda job: of(job.speaker if enrol else "")
-
-
-def _readable(paths: Iterable[Path]) -> Iterator[Wave]:
-    for path in paths:
-        try:
-            yield files.read(path)
-        except AudioError as error:  # told of, where its turn comes
-            logger.debug("%s enrols nobody: %s", path, error)
+def _by_speaker(jobs: Sequence[Job]) -> dict[str, list[Path]]:
+    found: dict[str, list[Path]] = defaultdict(list)
+    for job in jobs:
+        found[job.speaker].append(job.source)
+    return found
 
 
 def _signature(protection: Protection, seed: int, keep_rate: bool) -> str:

@@ -6,32 +6,59 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from torch import Tensor
 
 from aclipse.contracts import Features
 from aclipse.errors import AclipseError, RunError
+from aclipse.protections.replacement.method import Replacement
 from aclipse.training import checkpoint
 
 
 def write_features(path: Path, released: Features, protection: Any, maker: str) -> None:
-    """Write one recording's features, ``(count, segment, bands)`` in half precision, atomically.
+    """Write what was released of one recording, atomically.
 
-    The file says how they were cut and analysed and what made them, never the scale that normalisation took away.
+    Of a cloak that is ``(count, segment, bands)`` in half precision, of a replacement autoencoder ``(1, components)``.
+    The file says how features were made and what made them, never the scale or ranges that normalisation took away.
     """
-    segment, bands = protection.features.segment, protection.features.bands
-    tensor = torch.from_numpy(released).reshape(-1, segment, bands).half()
+    describe = _vector if isinstance(protection, Replacement) else _segments
+    tensor, facts = describe(torch.from_numpy(released), protection)
     path.parent.mkdir(parents=True, exist_ok=True)
-    checkpoint.save(path, {"features": tensor}, {"maker": maker, "features": protection.features.model_dump()})
+    checkpoint.save(path, {"features": tensor}, {"maker": maker, **facts})
+
+
+def _segments(released: Tensor, cloak: Any) -> tuple[Tensor, dict[str, Any]]:
+    settings = cloak.features
+    return released.reshape(-1, settings.segment, settings.bands).half(), {"features": settings.model_dump()}
+
+
+def _vector(released: Tensor, replacement: Replacement) -> tuple[Tensor, dict[str, Any]]:
+    projection = replacement.projection
+    return released, {
+        "projection": projection.settings.model_dump(),
+        "functionals": projection.made_by,
+        "components": components(projection.size),
+    }
+
+
+def components(count: int) -> list[str]:
+    """What the numbers of a vector are called.
+
+    >>> components(2)
+    ['component 1', 'component 2']
+    """
+    return [f"component {number}" for number in range(1, count + 1)]
 
 
 def read_features(path: Path) -> Features:
-    """What `write_features` wrote, segments end to end, ``(count · segment, bands)``.
+    """What `write_features` wrote: segments end to end, ``(count · segment, bands)``, or a vector ``(1, components)``.
 
     Raises RunError for anything else.
     """
     tensors, _ = checkpoint.load(path)
     if set(tensors) != {"features"}:
         raise RunError(f"{path} holds no released features, but {sorted(tensors)}. Give what `aclipse protect` wrote.")
-    return tensors["features"].float().flatten(0, 1).numpy()
+    features = tensors["features"].float()
+    return features.reshape(-1, features.shape[-1]).numpy()
 
 
 def maker_of(path: Path) -> str:

@@ -1,8 +1,8 @@
-"""Fitting a run's protection: a cascade to sound; to features a cloak, against adversaries."""
+"""Fitting a run's protection: a cascade to sound; to features a cloak, against adversaries; to vectors a replacement."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from aclipse.attackers.attributes import SEX
@@ -12,19 +12,26 @@ from aclipse.errors import CorpusError, RecipeError
 from aclipse.experiments.logmels import LogMels
 from aclipse.experiments.medium import Medium
 from aclipse.experiments.recipe import Recipe
+from aclipse.experiments.vectors import Vectors
 from aclipse.protections.cascade.method import Cascade, Trainer
 from aclipse.protections.cloak.method import Adversary, Cloak, fit_cloak
+from aclipse.protections.replacement.method import Replacement
+from aclipse.protections.replacement.training import check_roles, fit_replacement
 from aclipse.training.batches import Speech
 from aclipse.training.recognition import new_recognizer
 
 SECRETS = {"sex": SEX, "speaker": SPEAKER}  # that an adversary may be after
 
 
-def fitted(recipe: Recipe, guides: Guides, speech: dict[str, Speech], medium: Medium, folder: Path) -> Cascade | Cloak:
+def fitted(
+    recipe: Recipe, guides: Guides, speech: dict[str, Speech], medium: Medium, folder: Path
+) -> Cascade | Cloak | Replacement:
     """The protection of a recipe, fitted to the training part of what a device would release without one.
 
     What an interrupted training has left in ``folder`` is gone on with. Errors as of `adversaries`.
     """
+    if isinstance(medium, Vectors):
+        return fit_replacement(recipe.replacement, medium.store.projection, speech, folder, recipe.seed)
     if not isinstance(medium, LogMels):
         return Trainer(recipe.cascade, guides, speech, recipe.seed).run(folder)
     against = adversaries(recipe.cloak.secrets, medium, speech["train"], recipe.seed)
@@ -34,7 +41,15 @@ def fitted(recipe: Recipe, guides: Guides, speech: dict[str, Speech], medium: Me
     return cloak
 
 
-def check(secrets: Sequence[str], train: Sequence[Clip]) -> None:
+def check(recipe: Recipe, clips: Mapping[str, Sequence[Clip]]) -> None:
+    """Raise RecipeError or CorpusError for what fitting would lack in the parts of a split; sound lacks nothing."""
+    if recipe.release == "features":
+        check_secrets(recipe.cloak.secrets, clips["train"])
+    if recipe.release == "functionals":
+        check_roles(recipe.replacement, clips)
+
+
+def check_secrets(secrets: Sequence[str], train: Sequence[Clip]) -> None:
     """Raise RecipeError for a secret that no adversary is after, CorpusError where it is not known of every clip."""
     for name in secrets:
         if name not in SECRETS:
@@ -50,8 +65,8 @@ def check(secrets: Sequence[str], train: Sequence[Clip]) -> None:
 def adversaries(secrets: Sequence[str], medium: LogMels, train: Speech, seed: int) -> list[Adversary]:
     """New networks that learn secrets of the training part, segment by segment, while a cloak is fitted.
 
-    Errors as of `check`.
+    Errors as of `check_secrets`.
     """
-    check(secrets, train.clips)
+    check_secrets(secrets, train.clips)
     tasks = {name: medium.segmental(SECRETS[name]) for name in secrets}
     return [Adversary(name, new_recognizer(task, train, seed), task.target) for name, task in tasks.items()]

@@ -15,6 +15,7 @@ from aclipse.experiments.ladder.climb import climb, on_one_core
 from aclipse.experiments.ladder.subjects import Seeded, Subject, clean_speech
 from aclipse.experiments.ladder.tables import hearings
 from aclipse.experiments.levels import Level
+from aclipse.experiments.medium import Medium
 from aclipse.experiments.scores import MAIN, Hearing, Row, Sheet
 from aclipse.experiments.sharing import OnDone
 from aclipse.protections.baselines import LowPass, WhiteNoise
@@ -106,7 +107,7 @@ def _points(folders: Sequence[Path], sweep: Sweep) -> Iterable[Point]:
     for folder in folders:
         own = Run(folder)
         same = [own.facts[key] == first.facts[key] for key in ("corpus", "split")]
-        weights = [file_hash(own.weights(part)) == file_hash(first.weights(part)) for part in runs.RECOGNISERS]
+        weights = [file_hash(own.weights(part)) == file_hash(first.weights(part)) for part in Medium.recognisers]
         if not all(same + weights):
             raise RunError(f"{folder} has another corpus, split or recognisers than {folders[0]}. Sweep it alone.")
         cascade, mark = runs.load_cascade(folder), file_hash(own.weights("cascade"))

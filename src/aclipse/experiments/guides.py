@@ -63,6 +63,8 @@ def judging(guides: Guides, settings: EvaluatorSettings) -> dict[Task, Any]:
     """What the recognisers of a run read, named by what they are, beside them."""
     found = {}
     for task, network in zip((EMOTION, WORDS), guides, strict=True):
+        if network is None:
+            continue
         if isinstance(network, selfsupervised.Backbone):
             compact = settings.backbone == "compact"  # they came from a folder
             name = network.model.config.model_type if compact else Path(settings.backbone).name
@@ -88,11 +90,10 @@ def obtain(run: Run, recipe: Recipe, heard: dict[Task, dict[str, Speech]], mediu
 
 def load(run: Run, medium: Medium = SOUND) -> Guides:
     """The frozen recognisers of a run, on this process's device; what is equal in them runs once for both."""
-    emotion, words = (checkpoint.freeze(_load(run.folder / name, medium)[0]) for name in BACKBONES)
-    shared = selfsupervised.share(emotion, words)
-    if isinstance(emotion, selfsupervised.Backbone):
-        log.info("the two recognisers share: %s", shared)
-    return Guides(emotion.to(processes.device()), words.to(processes.device()))
+    found = [checkpoint.freeze(_load(run.folder / name, medium)[0]) for name in medium.recognisers]
+    if isinstance(found[0], selfsupervised.Backbone):
+        log.info("the two recognisers share: %s", selfsupervised.share(*found))
+    return Guides(*(network.to(processes.device()) for network in found))
 
 
 def _train(run: Run, task: Task, recipe: Recipe, speech: dict[str, Speech]) -> None:

@@ -14,7 +14,7 @@ import numpy.typing as npt
 from aclipse.attackers.purifiers import FEATURE_PURIFIERS, fitting, purify_features
 from aclipse.audio import files
 from aclipse.audio.augment import add_noise
-from aclipse.audio.segments import FeatureSettings, Scale, cut
+from aclipse.audio.segments import FeatureSettings, Scale, cut, log_mel, scale_of
 from aclipse.contracts import SAMPLE_RATE, Clip, Features, Guides, Release, Wave
 from aclipse.evaluators.emotion import EMOTION
 from aclipse.experiments.ladder import signals
@@ -81,7 +81,23 @@ class LogMels(Medium):
         return {"bands": self.settings.bands, "cut": (self.settings.segment, self.settings.test_hop)}
 
     def enter(self, wave: Wave, clip: Clip) -> Features:
-        return cut(self.store.of(wave, clip), self.settings.segment, self.settings.test_hop)
+        return self.scaled(self.analysed(wave), self.store.scale(clip))
+
+    def analysed(self, wave: Wave) -> Features:
+        """Features of a sound, neither normalised nor cut."""
+        return log_mel(wave, self.settings)
+
+    def scale_of(self, analysed: Sequence[Features]) -> Scale:
+        """What normalises a speaker who has made these recordings."""
+        return scale_of(*analysed)
+
+    def scale(self, analysed: Features, clip: Clip) -> Scale:
+        """What normalises a sound of a clip, where speakers are not normalised."""
+        return scale_of(analysed) if self.settings.normalisation == "recording" else self.store.scale(clip)
+
+    def scaled(self, analysed: Features, scale: Scale) -> Features:
+        """Features as they are released."""
+        return cut(scale.apply(analysed), self.settings.segment, self.settings.test_hop)
 
     def speech(self, clips: Sequence[Clip]) -> Speech:
         return self.store.speech(clips, self.settings.test_hop)
@@ -126,7 +142,7 @@ class LogMels(Medium):
 
     def trivial(self, name: str, snr_db: float, guides: Guides, seed: int) -> Releaser:
         if name == "low-pass":
-            return FrontEnd(LowPass(), seed, self)
+            return FrontEnd(Seeded(LowPass(), seed), self)
         return Seeded(WhiteFeatures(snr_db) if name == "white-noise" else Silence(), seed, rounded)
 
     def quantized(self, signal: Features) -> Features:

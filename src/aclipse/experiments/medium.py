@@ -38,6 +38,14 @@ class Medium(ABC):
 
     releases: ClassVar[Release]
     protection: ClassVar[str]  # the part of a run that is fitted to release it
+    stranger: ClassVar[str] = "recurrent"  # the family of the networks of `other`
+    sounds: ClassVar[bool] = True  # whether a release can be listened to
+    recognisers: ClassVar[tuple[str, ...]] = ("emotion", "words")  # that a run begins with
+
+    @property
+    def sensitive(self) -> tuple[str, ...]:
+        """The emotions that a protection of this medium is to hide, if any."""
+        return ()
 
     # ------------------------------------------------------------------ what a run learns from
 
@@ -62,7 +70,7 @@ class Medium(ABC):
         """The same task for a network of another architecture, that guided nobody."""
 
     def kind(self, family: str, secret: str) -> Any:
-        """The class of the networks that `task` (family "compact") and `other` ("recurrent") build."""
+        """The class of the networks that `task` (family "compact") and `other` build."""
         return _KINDS.get((family, secret), _KINDS[family, ""])
 
     @abstractmethod

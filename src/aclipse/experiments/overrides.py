@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import tomllib
 from collections.abc import Sequence
-from typing import Any, TypeVar
+from typing import Any, TypeVar, get_args
 
 from pydantic import ValidationError
 
@@ -53,5 +53,5 @@ def _explain(problem: Any, kind: Any) -> str:
     if problem["type"] != "extra_forbidden":
         return f"{place} = {problem['input']!r} is not allowed: {problem['msg'].lower()}"
     for section in problem["loc"][:-1]:
-        kind = kind.model_fields[section].annotation
+        kind = get_args(kind)[0] if isinstance(section, int) else kind.model_fields[section].annotation
     return f"{place} is not a setting. Allowed here: {', '.join(sorted(kind.model_fields))}"

@@ -16,6 +16,8 @@ from aclipse.experiments.levels import AuditSettings, EmotionLoop, Level, WordsL
 from aclipse.experiments.overrides import parse
 from aclipse.protections.cascade.method import CascadeSettings
 from aclipse.protections.cloak.method import CloakSettings
+from aclipse.protections.replacement.method import ReplacementSettings
+from aclipse.training.projection import ProjectionSettings
 
 
 class CorpusSettings(Settings):
@@ -58,24 +60,31 @@ class Recipe(Settings):
     """Everything that a run depends on, beside its corpus."""
 
     seed: int = Field(0, ge=0)
-    release: Literal["waveform", "features"] = "waveform"  # sound, by the cascade; or features, by the cloak
+    release: Literal["waveform", "features", "functionals"] = "waveform"  # by the cascade, the cloak, or replacement
     corpus: CorpusSettings = CorpusSettings()
     split: SplitSettings = SplitSettings()
     evaluators: EvaluatorSettings = EvaluatorSettings()
     features: FeatureSettings = FeatureSettings()  # that are released
+    functionals: ProjectionSettings = ProjectionSettings()  # or these, as one vector of a recording
     cascade: CascadeSettings = CascadeSettings()
     cloak: CloakSettings = CloakSettings()
+    replacement: ReplacementSettings = ReplacementSettings()
     audit: AuditSettings = AuditSettings()
 
     @model_validator(mode="after")
     def _features_have_readers(self) -> Recipe:
         own = self.evaluators
-        if self.release == "features" and (own.backbone != "compact" or own.source == "built-in"):
+        if self.release != "waveform" and (own.backbone != "compact" or own.source == "built-in"):
             raise ValueError(
-                "what is published reads sound alone: with release = features, evaluators.backbone must be compact and "
-                "evaluators.source train or the folder of a run on features"
+                f"what is published reads sound alone: with release = {self.release}, evaluators.backbone must be "
+                "compact and evaluators.source train or the folder of a run that releases the same"
             )
         return self
+
+    @property
+    def emotions(self) -> tuple[str, ...]:
+        """Of the clips that are learned from and judged."""
+        return self.replacement.roles.emotions if self.release == "functionals" else self.corpus.emotions
 
 
 def read_recipe(path: Path | str, overrides: Sequence[str] | None = None) -> Recipe:

@@ -21,17 +21,19 @@ from aclipse.corpora.manifest import Manifest
 from aclipse.errors import CorpusError, RecipeError, RunError
 from aclipse.experiments import fitting, guides
 from aclipse.experiments.logmels import LogMels
-from aclipse.experiments.medium import SOUND, Medium
+from aclipse.experiments.medium import SOUND, Medium, Waveforms
 from aclipse.experiments.recipe import Recipe, parse_recipe
+from aclipse.experiments.vectors import Vectors
 from aclipse.protections.cascade.method import Cascade
 from aclipse.protections.cloak.method import Cloak
+from aclipse.protections.replacement.method import Replacement
 from aclipse.records import Run, environment, file_hash, now
 from aclipse.training import checkpoint, processes
 from aclipse.training.batches import Speech
 
 log = logging.getLogger(__name__)
 
-RECOGNISERS = ("emotion", "words")
+MEDIA: dict[str, type[Medium]] = {"waveform": Waveforms, "features": LogMels, "functionals": Vectors}
 
 
 @dataclass(frozen=True)
@@ -52,15 +54,12 @@ def prepare(recipe: Recipe, manifest: Manifest, folder: Path, resume: bool = Fal
     Raises RunError if the folder holds a run and ``resume`` is off, or a run of other settings; what `fitting.check`
     raises where features are released.
     """
-    manifest, emotions = chosen(manifest, recipe.corpus.only), recipe.corpus.emotions
-    clips = usable(manifest)
+    manifest, emotions = chosen(manifest, recipe.corpus.only), recipe.emotions
+    clips = usable(manifest, MEDIA[recipe.release].recognisers)
     manifest.only(emotions)  # an emotion that no clip has is an error before anything is written
     split = splits.split(clips, **recipe.split.model_dump(), seed=recipe.seed, emotions=emotions)
     run, judged = Run(folder), _judged(clips, split, emotions)
-    if recipe.release == "features":
-        fitting.check(
-            recipe.cloak.secrets, judged["train"]
-        )  # what the protection lacks is told before hours of training
+    fitting.check(recipe, judged)  # what the protection lacks is told before hours of training
     guides.check(run, recipe.evaluators)
     if processes.is_main():
         _open(run, recipe, manifest, resume)
@@ -77,13 +76,15 @@ def prepare(recipe: Recipe, manifest: Manifest, folder: Path, resume: bool = Fal
 def _guides(
     run: Run, recipe: Recipe, clips: Sequence[Clip], split: splits.Split, speech: dict[str, Speech], medium: Medium
 ) -> Guides:
-    if all(run.weights(name).exists() for name in RECOGNISERS):
+    if all(run.weights(name).exists() for name in medium.recognisers):
         return guides.load(run, medium)
-    emotion, words = (medium.task(task) for task in guides.tasks(recipe.evaluators))
-    lesson = medium.lesson(speech["train"], recipe.seed)
     # words can be learned from every emotion, so that recogniser hears all clips of the training part
-    whole = medium.speech(split.of(clips, "train"))
-    heard = {emotion: {**speech, "train": lesson}, words: {**speech, "train": whole}}
+    lessons = {
+        "emotion": lambda: medium.lesson(speech["train"], recipe.seed),
+        "words": lambda: medium.speech(split.of(clips, "train")),
+    }
+    asked = [medium.task(task) for task in guides.tasks(recipe.evaluators) if task.name in medium.recognisers]
+    heard = {task: {**speech, "train": lessons[task.name]()} for task in asked}
     return guides.obtain(run, recipe, heard, medium)
 
 
@@ -100,7 +101,7 @@ def train(recipe: Recipe, manifest: Manifest, folder: Path | str, resume: bool =
         if processes.is_main():
             protection.save(run.weights(part))
     if processes.is_main():
-        run.note(weights={name: file_hash(run.weights(name)) for name in (*RECOGNISERS, part)})
+        run.note(weights={name: file_hash(run.weights(name)) for name in (*prepared.medium.recognisers, part)})
     return run
 
 
@@ -127,10 +128,11 @@ def find(folder: Path, changes: Sequence[str] = ()) -> Trained:
     if "recipe" not in run.facts:
         raise RunError(f"{folder / 'run.json'} has no recipe. Delete the folder and train again.")
     recipe = parse_recipe(run.facts["recipe"], str(folder / "run.json"), changes)
-    unfinished = [part for part in RECOGNISERS if not run.weights(part).exists()]
+    recognisers = MEDIA[recipe.release].recognisers
+    unfinished = [part for part in recognisers if not run.weights(part).exists()]
     if unfinished:
         raise RunError(f"{folder} has no {unfinished[0]} recogniser yet. Go on with: aclipse train … --resume")
-    clips, split = usable(manifests.read(folder / "manifest.csv")), splits.read(folder / "split.csv")
+    clips, split = usable(manifests.read(folder / "manifest.csv"), recognisers), splits.read(folder / "split.csv")
     return Trained(run, recipe, clips, split, medium_of(recipe, clips, split, folder))
 
 
@@ -138,7 +140,7 @@ def reopen(folder: Path, changes: Sequence[str] = ()) -> Prepared:
     """The same with its speech and its recognisers; errors as of `find`."""
     found = find(folder, changes)
     run, recipe, medium = found.run, found.recipe, found.medium
-    judged = _judged(found.clips, found.split, recipe.corpus.emotions)
+    judged = _judged(found.clips, found.split, recipe.emotions)
     speech = {part: medium.speech(own) for part, own in judged.items()}
     return Prepared(run, recipe, speech, guides.load(run, medium), found.split, medium)
 
@@ -147,7 +149,10 @@ def medium_of(recipe: Recipe, clips: Sequence[Clip], split: splits.Split, folder
     """What a recipe releases; of features, ``clips`` are all that will be heard of."""
     if recipe.release == "waveform":
         return SOUND
-    return LogMels(recipe.features, tuple(clips), tuple(split.of(clips, "train")), folder / "features")
+    parts = tuple(clips), tuple(split.of(clips, "train")), folder / "features"
+    if recipe.release == "features":
+        return LogMels(recipe.features, *parts)
+    return Vectors(recipe.functionals, recipe.replacement.roles, *parts)
 
 
 def chosen(manifest: Manifest, only: dict[str, str]) -> Manifest:
@@ -162,25 +167,26 @@ def _column(clip: Clip, name: str) -> str:
     return str(getattr(clip, name, clip.extra.get(name, "")))
 
 
-def is_complete(clip: Clip) -> bool:
-    """Whether a clip has a transcript and a speaker."""
-    return bool(WORDS.target(clip) and clip.speaker)
+def is_complete(clip: Clip, recognisers: Sequence[str] = Medium.recognisers) -> bool:
+    """Whether a clip has a speaker and, if there is a recogniser of words, a transcript."""
+    return bool(clip.speaker and ("words" not in recognisers or WORDS.target(clip)))
 
 
-def usable(manifest: Manifest) -> list[Clip]:
+def usable(manifest: Manifest, recognisers: Sequence[str] = Medium.recognisers) -> list[Clip]:
     """The clips that are complete; a warning counts the others.
 
     Raises CorpusError if there are none.
     """
-    clips = [clip for clip in manifest.clips if is_complete(clip)]
+    clips = [clip for clip in manifest.clips if is_complete(clip, recognisers)]
+    needed = ("transcript", "speaker")["words" not in recognisers :]
     if not clips:
         raise CorpusError(
-            f"no clip of {manifest.name!r} has a transcript and a speaker. "
-            "Add those columns to the manifest; `aclipse corpus check` shows what is missing."
+            f"no clip of {manifest.name!r} has a {' and a '.join(needed)}. "
+            "Fill the manifest's columns; `aclipse corpus check` shows what is missing."
         )
     if len(clips) < len(manifest.clips):
         left_out, total = len(manifest.clips) - len(clips), len(manifest.clips)
-        log.warning("%d of %d clips left out: no transcript or no speaker", left_out, total)
+        log.warning("%d of %d clips left out: no %s", left_out, total, " or no ".join(needed))
     return clips
 
 
@@ -203,15 +209,18 @@ def load_cascade(folder: Path | str) -> Cascade:
     return Cascade.load(path if path.suffix == ".safetensors" else Run(path).weights("cascade"))
 
 
-def load_protection(folder: Path | str) -> Cascade | Cloak:
-    """The protection of a finished run, of sound or of features, given the run's folder or a weights file.
+def load_protection(folder: Path | str) -> Cascade | Cloak | Replacement:
+    """The protection of a finished run, of sound, features or vectors, given the run's folder or a weights file.
 
     Raises RunError if there is none.
     """
-    path, cloak = Path(folder), Run(Path(folder)).weights(LogMels.protection)
-    if path.suffix == ".safetensors":
-        return (Cloak if "noise" in checkpoint.load(path)[1] else Cascade).load(path)
-    return Cloak.load(cloak) if cloak.exists() else load_cascade(path)
+    path = Path(folder)
+    if path.suffix != ".safetensors":
+        weights = (Run(path).weights(medium.protection) for medium in MEDIA.values())
+        path = next((file for file in weights if file.exists()), Run(path).weights(Waveforms.protection))
+    facts = checkpoint.load(path)[1]
+    kinds: dict[str, type[Cloak | Replacement]] = {"noise": Cloak, "roles": Replacement}
+    return next((kind for fact, kind in kinds.items() if fact in facts), Cascade).load(path)
 
 
 def _open(run: Run, recipe: Recipe, manifest: Manifest, resume: bool) -> None:

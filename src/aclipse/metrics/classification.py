@@ -1,8 +1,10 @@
-"""Accuracy and recall of labels."""
+"""Accuracy, recall and F1 of labels, and the area under the ROC curve of a score."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+
+import numpy as np
 
 
 def accuracy(truth: Sequence[str], read: Sequence[str]) -> float:
@@ -32,3 +34,33 @@ def uar(truth: Sequence[str], read: Sequence[str]) -> float:
     """
     values = recalls(truth, read).values()
     return sum(values) / len(values) if values else float("nan")
+
+
+def f1(truth: Sequence[str], read: Sequence[str], label: str) -> float:
+    """Harmonic mean of a label's precision and recall, against all others; NaN if it is neither true nor read.
+
+    >>> f1(["sad", "sad", "happy"], ["sad", "happy", "happy"], "sad")
+    0.6666666666666666
+    """
+    pairs = list(zip(truth, read, strict=True))
+    right = sum(true == heard == label for true, heard in pairs)
+    every = sum(true == label for true, _ in pairs) + sum(heard == label for _, heard in pairs)
+    return 2 * right / every if every else float("nan")
+
+
+def auc(scores: Sequence[float], positive: Sequence[bool]) -> float:
+    """Area under the ROC curve: how often a positive scores above a negative, ties counting half (Mann and Whitney).
+
+    0.5 by guessing; NaN without either.
+
+    >>> auc([0.1, 0.4, 0.4, 0.9], [False, False, True, True])
+    0.875
+    """
+    values, is_positive = np.asarray(scores, float), np.asarray(positive, bool)
+    if len(values) != len(is_positive):
+        raise ValueError(f"{len(values)} scores and {len(is_positive)} labels: one is shorter")
+    own, others = values[is_positive], np.sort(values[~is_positive])
+    if not len(own) or not len(others):
+        return float("nan")
+    below = np.searchsorted(others, own, "left") + np.searchsorted(others, own, "right")
+    return float(below.mean() / (2 * len(others)))

@@ -8,7 +8,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from aclipse.errors import CorpusError
 from aclipse.models.compact import LabelReader
+from aclipse.models.speaker import SpeakerReader
 
 WIDTHS = (256, 256, 128)  # replacement autoencoder, section VI-A: three layers, of 256 or 128 units
 
@@ -40,6 +42,30 @@ class DenseClassifier(LabelReader):
         return self.head(self.layers(waves[:, 0]))
 
 
+class DenseEmbedder(SpeakerReader):
+    """An embedding of the voice behind a vector, ``(batch, 1, inputs), (batch,) -> (batch, size)`` of length 1.
+
+    >>> embedder = DenseEmbedder(("ann", "bob"), inputs=8).eval()
+    >>> embedder(torch.randn(3, 1, 8), torch.ones(3)).square().sum(1).allclose(torch.ones(3))
+    True
+    """
+
+    def __init__(
+        self, speakers: Sequence[str], inputs: int, size: int = 64, widths: Sequence[int] = (256,),
+        dropout: float = 0.2, margin: float = 0.2,
+    ) -> None:  # fmt: skip
+        super().__init__()
+        sizes = {"inputs": inputs, "size": size, "widths": list(widths), "dropout": dropout, "margin": margin}
+        self.settings = {"speakers": list(speakers), **sizes}
+        self.speakers, self.margin = tuple(speakers), margin
+        self.layers = trunk(inputs, widths, dropout)
+        self.head = nn.Linear((inputs, *widths)[-1], size)
+        self.centres = nn.Parameter(F.normalize(torch.randn(len(self.speakers), size)))
+
+    def forward(self, waves: Tensor, lengths: Tensor) -> Tensor:
+        return F.normalize(self.head(self.layers(waves[:, 0])))
+
+
 class RiskModel(nn.Module):
     """Several labels of a vector at once (replacement autoencoder, section IV-A, Fig. 1): shared layers, a head each.
 
@@ -66,12 +92,17 @@ class RiskModel(nn.Module):
         return {name: head(shared) for name, head in self.heads.items()}
 
     def losses(self, waves: Tensor, lengths: Tensor, targets: Mapping[str, Sequence[str]]) -> dict[str, Tensor]:
-        """Mean cross-entropy of each head, in nats."""
-        places = {name: [self.labels[name].index(target) for target in own] for name, own in targets.items()}
+        """Mean cross-entropy of each head, in nats; raises CorpusError for a label that its head does not know."""
+        places = {name: self._indices(name, own) for name, own in targets.items()}
         logits = self(waves, lengths)
-        return {
-            name: F.cross_entropy(logits[name], torch.tensor(own, device=waves.device)) for name, own in places.items()
-        }
+        return {name: F.cross_entropy(logits[name], own.to(waves.device)) for name, own in places.items()}
+
+    def _indices(self, name: str, targets: Sequence[str]) -> Tensor:
+        known = self.labels[name]
+        unknown = sorted(set(targets) - set(known))
+        if unknown:
+            raise CorpusError(f"labels {unknown} of {name!r} are not among {list(known)}. Leave those clips out.")
+        return torch.tensor([known.index(target) for target in targets])
 
     def read(self, waves: Tensor, lengths: Tensor) -> list[dict[str, str]]:
         """The most likely label of each head, for every vector."""

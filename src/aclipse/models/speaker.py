@@ -44,7 +44,35 @@ class ClipNorm(nn.BatchNorm1d):
         return super().forward(x)
 
 
-class SpeakerEmbedder(nn.Module):
+class SpeakerReader(nn.Module):
+    """What embedders share: embeddings ``(batch, size)`` of length 1 from `forward`, and how they are learned."""
+
+    speakers: tuple[str, ...]
+    margin: float  # by which the cosine of a clip's own speaker has to be the greatest
+    centres: nn.Parameter  # (speakers, size)
+
+    def loss(self, waves: Tensor, lengths: Tensor, targets: Sequence[str]) -> Tensor:
+        """Additive-margin softmax of each recording's speaker, in nats.
+
+        Raises CorpusError for a speaker who is not among the training speakers.
+        """
+        unknown = sorted(set(targets) - set(self.speakers))
+        if unknown:
+            raise CorpusError(
+                f"speakers {unknown} are none of the {len(self.speakers)} the embedder learns from. "
+                "Leave their clips out of its training."
+            )
+        index = torch.tensor([self.speakers.index(target) for target in targets], device=waves.device)
+        cosines = self(waves, lengths) @ F.normalize(self.centres).T
+        margins = self.margin * F.one_hot(index, len(self.speakers))
+        return F.cross_entropy(SCALE * (cosines - margins), index, reduction="none")
+
+    def read(self, waves: Tensor, lengths: Tensor) -> list[npt.NDArray[np.float32]]:
+        """The embedding of each recording."""
+        return list(self(waves, lengths).detach().cpu().numpy())
+
+
+class SpeakerEmbedder(SpeakerReader):
     """An embedding of the voice of a recording, ``(size,)`` of length 1, for speakers it has never heard.
 
     Attentive statistics of the log-mel spectrum itself, which alone tell unseen speakers apart where training speakers
@@ -70,7 +98,7 @@ class SpeakerEmbedder(nn.Module):
         sizes = {"size": size, "width": width, "bands": bands, "dropout": dropout, "margin": margin}
         self.settings = {"speakers": list(speakers), **sizes, "cut": list(cut)}
         self.speakers = tuple(speakers)
-        self.margin = margin  # by which the cosine of a clip's own speaker has to be the greatest
+        self.margin = margin
         self.features = front_end(bands, cut)
         shapes = ((bands, 1), (width, 2), (width, 2))
         self.layers = nn.ModuleList(FrameConv((inputs, width), 5, stride, 1, dropout) for inputs, stride in shapes)
@@ -87,23 +115,3 @@ class SpeakerEmbedder(nn.Module):
         for layer in self.layers:
             x, frames = layer(x, frames)
         return F.normalize(self.head(torch.cat([spectrum, self.course(x, frames)], 1)))
-
-    def loss(self, waves: Tensor, lengths: Tensor, targets: Sequence[str]) -> Tensor:
-        """Additive-margin softmax of each recording's speaker, in nats.
-
-        Raises CorpusError for a speaker who is not among the training speakers.
-        """
-        unknown = sorted(set(targets) - set(self.speakers))
-        if unknown:
-            raise CorpusError(
-                f"speakers {unknown} are none of the {len(self.speakers)} the embedder learns from. "
-                "Leave their clips out of its training."
-            )
-        index = torch.tensor([self.speakers.index(target) for target in targets], device=waves.device)
-        cosines = self(waves, lengths) @ F.normalize(self.centres).T
-        margins = self.margin * F.one_hot(index, len(self.speakers))
-        return F.cross_entropy(SCALE * (cosines - margins), index, reduction="none")
-
-    def read(self, waves: Tensor, lengths: Tensor) -> list[npt.NDArray[np.float32]]:
-        """The embedding of each recording."""
-        return list(self(waves, lengths).detach().cpu().numpy())

@@ -9,11 +9,15 @@ from typing import Any
 
 from aclipse.atomic import read_table, write_text
 from aclipse.report import reproduced_cloak as cloak
+from aclipse.report import reproduced_rae as rae
 from aclipse.report.drawing import save_figure
 from aclipse.report.reproduced_cloak_figures import SWEEPS
 from aclipse.report.reproduced_cloak_findings import FINDINGS as CLOAK_FINDINGS
 from aclipse.report.reproduced_cloak_map import MAPS
 from aclipse.report.reproduced_figures import FIGURES, METRICS, Rows, binned, by, ours, short
+from aclipse.report.reproduced_rae_figures import FIGURES as RAE_FIGURES
+from aclipse.report.reproduced_rae_findings import FINDINGS as RAE_FINDINGS
+from aclipse.report.reproduced_rae_findings import FURTHER as RAE_FURTHER
 
 
 def draw(table: Path) -> list[Path]:
@@ -29,14 +33,16 @@ def draw(table: Path) -> list[Path]:
 
 
 def page(study: str, rows: Rows, made_with: dict[str, Any]) -> str:
-    """A study in Markdown: title, table, what its numbers say, and what they were made with."""
+    """A study in Markdown: title, tables, what its numbers say, and what they were made with."""
     shown = [
         row | ({"split": short([row["split"]])} if "split" in row else {}) for row in TEXTS.get(study, as_it_is)(rows)
     ]
     folds = sorted({f"Folds of {row['split'].replace(' [', ': ').rstrip(']')}" for row in rows if "split" in row})
     said = [*NOTES.get(study, ()), *FINDINGS.get(study, lambda rows: [])(rows)]
     said += [f"{name.capitalize()}: {made_with[name]}." for name in cloak.SETTINGS.get(study, ())]
-    return "\n".join([f"# {made_with['study']}\n", markdown(shown), *said, *folds, *facts(made_with), ""])
+    further = {title: told for title, text in RAE_FURTHER.get(study, {}).items() if (told := text(rows))}
+    tables = [markdown(shown), *(f"## {title}\n\n{markdown(told)}" for title, told in further.items())]
+    return "\n".join([f"# {made_with['study']}\n", *tables, *said, *folds, *facts(made_with, study), ""])
 
 
 def markdown(rows: Sequence[dict[str, str]]) -> str:
@@ -95,13 +101,15 @@ def ahead(rows: Rows) -> list[str]:
     ]  # fmt: skip
 
 
-def facts(made_with: dict[str, Any]) -> list[str]:
-    """What the table was made with, so that nobody takes it for something else; Cloak has no weights to begin with."""
+def facts(made_with: dict[str, Any], study: str = "") -> list[str]:
+    """What the table was made with, so that nobody takes it for something else; some have no weights to begin with."""
     weights = ", ".join(f"{name} = {source}" for name, source in made_with.get("weights", {}).items())
     changed = ", ".join(made_with["changed settings"]) or "none"
-    corpus, folds, repeats = (made_with[name] for name in ("corpus", "folds", "repeats"))
+    corpus, folds, repeats = made_with["corpus"], made_with["folds"], made_with.get("repeats", 1)
     same = corpus == "iemocap" if weights else cloak.are_all_corpora(made_with["corpora"])
     foreign = ", which is not the paper's: its columns are for orientation" * (not same)
+    if study.startswith("rae-"):
+        foreign = rae.beside_the_paper(made_with["corpora"])
     runs = f"Rotations: {folds} of 5; repeats: {repeats} (the paper: 5 and 1)."
     if weights:
         runs = f"Weights: {weights}. Folds: {folds} of 5; repeats: {repeats} (the paper: 5 and 5)."
@@ -116,21 +124,25 @@ PLACES = ("backbone", "protected against", "read by", "split", "method", "at the
 _MATCHED = (
     "Test WER % at test WA % (how many cells had an epoch of that validation accuracy), ± deviation over cells.",
 )
-NOTES = {
-    "table1": (
-        "Mean ± deviation over repeats [95 % interval over speakers].",
-        "At the floor: cascades whose final epoch kept the validation accuracy asked for; else it is the nearest.",
-    ),
-    "fig3": (
-        "Paper: CTC, summed over a batch, stays near 1500; at λ1 = 0.001 WER does not rise steadily, else alike.",
-        "Losses on training clips, WA and WER on validation clips.",
-    ),
-    "transfer": ("Mean ± deviation over repeats [95 % interval over speakers].",),
-    "fig4": _MATCHED,
-    "fig5": _MATCHED,
-} | cloak.NOTES
+NOTES = (
+    {
+        "table1": (
+            "Mean ± deviation over repeats [95 % interval over speakers].",
+            "At the floor: cascades whose final epoch kept the validation accuracy asked for; else it is the nearest.",
+        ),
+        "fig3": (
+            "Paper: CTC, summed over a batch, stays near 1500; at λ1 = 0.001 WER does not rise steadily, else alike.",
+            "Losses on training clips, WA and WER on validation clips.",
+        ),
+        "transfer": ("Mean ± deviation over repeats [95 % interval over speakers].",),
+        "fig4": _MATCHED,
+        "fig5": _MATCHED,
+    }
+    | cloak.NOTES
+    | rae.NOTES
+)
 TEXTS: dict[str, Callable[[Rows], Rows]] = {
     "table1": paper_and_ours, "transfer": paper_and_ours, "fig4": side_by_side, "fig5": side_by_side,
-} | cloak.TEXTS  # fmt: skip
-FINDINGS: dict[str, Callable[[Rows], list[str]]] = {"fig4": ahead, "fig5": ahead} | CLOAK_FINDINGS
-DRAWN = FIGURES | SWEEPS | MAPS
+} | cloak.TEXTS | rae.TEXTS  # fmt: skip
+FINDINGS: dict[str, Callable[[Rows], list[str]]] = {"fig4": ahead, "fig5": ahead} | CLOAK_FINDINGS | RAE_FINDINGS
+DRAWN = FIGURES | SWEEPS | MAPS | RAE_FIGURES

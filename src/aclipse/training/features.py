@@ -161,7 +161,7 @@ def _path(clips: Sequence[Clip], settings: FeatureSettings, folder: Path) -> Pat
 
 def _key(clips: Sequence[Clip], settings: FeatureSettings) -> str:
     """12 hexadecimal digits that change with whatever changes log-mel: its settings, the clips, their files."""
-    rows = [(clip.id, str(clip.path.absolute()), *_stamp(clip.path)) for clip in clips]
+    rows = [(clip.id, str(clip.path.absolute()), *stamp(clip.path)) for clip in clips]
     text = json.dumps([VERSION, _made_by(settings), rows])
     return hashlib.sha256(text.encode()).hexdigest()[:12]
 
@@ -170,7 +170,7 @@ def _made_by(settings: FeatureSettings) -> dict[str, object]:
     return settings.model_dump(include={"bands", "analysis"})
 
 
-def _stamp(path: Path) -> tuple[int, int]:
+def stamp(path: Path) -> tuple[int, int]:
     try:
         found = path.stat()
     except OSError as error:
@@ -197,7 +197,7 @@ def _compute(path: Path, clips: Sequence[Clip], settings: FeatureSettings, on_do
     file, the last one's replaces the other's, whose map keeps what it has; the index comes last and tells it is whole.
     """
     ends: list[int] = []
-    with _one_thread(), replacing(path) as part, part.open("wb") as file:
+    with one_thread(), replacing(path) as part, part.open("wb") as file:
         _header(file, 0, settings.bands)
         for done, clip in enumerate(clips, 1):
             mel = log_mel(files.read(clip.path), settings)
@@ -212,7 +212,7 @@ def _compute(path: Path, clips: Sequence[Clip], settings: FeatureSettings, on_do
 
 
 @contextmanager
-def _one_thread() -> Iterator[None]:
+def one_thread() -> Iterator[None]:
     """Work in one thread and give the others back."""
     # Seconds of sound are too little to share: two threads gain nothing, and on a busy machine they wait for each
     # other ten times as long as the work takes.

@@ -20,24 +20,26 @@ from aclipse.audio.functionals import FunctionalSettings, functionals, size, ver
 from aclipse.contracts import Clip
 from aclipse.errors import CorpusError, RunError
 from aclipse.training.features import OnDone
-from aclipse.training.features import _one_thread as one_thread
-from aclipse.training.features import _stamp as stamp
+from aclipse.training.features import one_thread as one_thread
+from aclipse.training.features import stamp as stamp
 
 log = logging.getLogger(__name__)
 
 Rows = npt.NDArray[np.float32]  # (clips, size)
 
-CHUNK = 64  # recordings a file: what a kill may cost, seconds of work
+VERSION = 1  # of the numbers in a cache: counted up when the same recording and version of functionals give others
+CHUNK = 64  # recordings a file: a kill costs no more than these, seconds of work
 
 
 def functionals_of(
     clips: Sequence[Clip], settings: FunctionalSettings, folder: Path, on_done: OnDone | None = None, threads: int = 0
 ) -> Rows:
-    """Functionals of some clips, ``(clips, size)`` in their order, the same for any number of threads (0: as torch).
+    """Functionals of some clips in their order, ``(clips, size)``, the same for any number of threads.
 
     Kept in ``folder`` chunk by chunk, so that what was cut short goes on where it was. A chunk is of its clips, their
     files as they are now, and the version of what made it; any other has a name of its own beside it. A damaged one is
-    computed anew, with a warning. ``on_done`` hears of every recording that is computed.
+    computed anew, with a warning. ``on_done`` hears of every recording that is computed; ``threads`` 0 is as many as
+    torch uses.
     Raises CorpusError for no clips and an id that occurs twice, AudioError for a recording that cannot be used,
     MissingExtra without opensmile where it is needed, RunError for a folder that cannot be written.
     """
@@ -85,7 +87,7 @@ def _paths(clips: Sequence[Clip], settings: FunctionalSettings, folder: Path) ->
 def _key(clips: Sequence[Clip], made_by: str) -> str:
     """12 hexadecimal digits that change with whatever changes functionals: what makes them, the clips, their files."""
     rows = [(clip.id, str(clip.path.absolute()), *stamp(clip.path)) for clip in clips]
-    return hashlib.sha256(json.dumps([made_by, rows]).encode()).hexdigest()[:12]
+    return hashlib.sha256(json.dumps([VERSION, made_by, rows]).encode()).hexdigest()[:12]
 
 
 @contextmanager
@@ -106,7 +108,7 @@ def _read_into(part: Rows, path: Path) -> bool:
         kept = np.load(path)
         if kept.shape != part.shape or kept.dtype != part.dtype:
             raise ValueError(f"it holds {kept.dtype} of shape {kept.shape}, not {part.dtype} of {part.shape}")
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):
         return False
     except (OSError, ValueError, EOFError) as error:
         log.warning("%s is damaged and computed anew: %s", path, error)

@@ -37,8 +37,8 @@ class Ranges(NamedTuple):
     def apply(self, rows: Array) -> Array:
         """Between 0 and 1, and there for what lies beyond; 0 for what never changes."""
         wide = self.high - self.low
-        scaled = (rows - self.low) / np.where(wide > 0, wide, 1)
-        return np.where(wide > 0, np.clip(scaled, 0, 1), 0).astype(np.float32)
+        above = np.clip(rows, self.low, self.high) - self.low  # within first: divided by next to nothing it overflows
+        return (above / np.where(wide > 0, wide, 1)).astype(np.float32)
 
     def undo(self, scaled: Array) -> Array:
         """In the functionals' own units."""
@@ -128,8 +128,8 @@ class Projection:
 def fit_projection(rows: Array, clips: Sequence[Clip], settings: ProjectionSettings) -> Projection:
     """Fit ranges and principal components to a training part, functionals ``(clips, size)`` and whose they are.
 
-    Replacement autoencoder, section V-A. Raises CorpusError for fewer than two clips, or without speakers where these
-    normalise.
+    Replacement autoencoder, section V-A. Raises CorpusError for fewer than two clips, for clips that do not differ, or
+    without speakers where these normalise.
     """
     if len(clips) < 2:
         raise CorpusError(f"{len(clips)} training clips have no principal components. Give at least two.")
@@ -139,6 +139,11 @@ def fit_projection(rows: Array, clips: Sequence[Clip], settings: ProjectionSetti
     )
     mean = scaled.mean(0, dtype=np.float64)
     axes = _components(scaled - mean, min(settings.components, len(clips) - 1, scaled.shape[1]))
+    if not len(axes):
+        raise CorpusError(
+            f"{len(clips)} training clips do not differ once normalised by {settings.normalisation}, so that they have "
+            "no principal components. Give several of a speaker, or choose another normalisation."
+        )
     if settings.normalisation == "speaker":
         average = Ranges(*(np.mean([own[end] for own in ranges.values()], 0) for end in (0, 1)))
         ranges = {"": average}
@@ -170,7 +175,7 @@ def _components(centred: npt.NDArray[np.float64], count: int) -> Array:
     order = order[values[order] > values.max() * 1e-10]  # rounding is no direction
     axes = (centred.T @ vectors[:, order] / np.sqrt(values[order])).T
     signs = np.sign(axes[np.arange(len(axes)), np.abs(axes).argmax(1)])
-    return (axes * signs[:, None]).astype(np.float32)
+    return (axes * signs[:, None]).astype(np.float32, order="C")  # as when loaded, or products would round otherwise
 
 
 class VectorStore:

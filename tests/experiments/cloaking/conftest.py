@@ -11,7 +11,8 @@ from aclipse import cli
 from aclipse.corpora import manifest, synthetic
 from aclipse.corpora.manifest import Manifest
 from aclipse.experiments.cloaking.bench import Bench
-from aclipse.experiments.cloaking.plan import Place, Plan, make_plan
+from aclipse.experiments.cloaking.plan import Plan, make_plan
+from aclipse.experiments.study.jobs import Place
 
 SMALL = (
     "features.bands=16", "features.segment=40", "features.train_hop=40", "features.test_hop=30",

@@ -15,7 +15,8 @@ from aclipse.contracts import Clip
 from aclipse.experiments.cloaking import attackers, readings
 from aclipse.experiments.cloaking.attackers import Attack, Redraw
 from aclipse.experiments.cloaking.bench import Bench
-from aclipse.experiments.cloaking.plan import Place, Plan
+from aclipse.experiments.cloaking.plan import Plan
+from aclipse.experiments.study.jobs import Place
 from aclipse.metrics.quality import snr_db
 from aclipse.protections.cloak.method import Cloak
 from aclipse.protections.cloak.noise import Noise

@@ -13,9 +13,10 @@ from aclipse.corpora.manifest import Manifest
 from aclipse.errors import CorpusError, RecipeError
 from aclipse.experiments.cloaking import paper
 from aclipse.experiments.cloaking.jobs import Learn, Perturb, Suppress, settings_of
-from aclipse.experiments.cloaking.plan import CLOAK, Place, Plan, make_plan
+from aclipse.experiments.cloaking.plan import CLOAK, Plan, make_plan
 from aclipse.experiments.cloaking.readings import Read
 from aclipse.experiments.cloaking.settings import parse_settings
+from aclipse.experiments.study.jobs import Place
 
 Planned = Callable[..., Plan]
 

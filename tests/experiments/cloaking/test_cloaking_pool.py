@@ -15,13 +15,14 @@ import torch
 
 from aclipse.errors import RunError
 from aclipse.experiments import sharing
-from aclipse.experiments.cloaking import pool
 from aclipse.experiments.cloaking.bench import open_store
 from aclipse.experiments.cloaking.estimate import KINDS, costs, job_seconds
 from aclipse.experiments.cloaking.jobs import Learn, Perturb, Suppress
 from aclipse.experiments.cloaking.needed import jobs_of, missing
-from aclipse.experiments.cloaking.plan import Place, Plan
+from aclipse.experiments.cloaking.plan import Plan
 from aclipse.experiments.cloaking.readings import Read
+from aclipse.experiments.study import pool
+from aclipse.experiments.study.jobs import Place
 
 Planned = Callable[..., Plan]
 HERE = Place(0, 0)

@@ -20,8 +20,9 @@ from aclipse.experiments.cloaking import readings
 from aclipse.experiments.cloaking.attackers import Attack
 from aclipse.experiments.cloaking.bench import Bench
 from aclipse.experiments.cloaking.jobs import Suppress
-from aclipse.experiments.cloaking.plan import CLOAK, Place, Plan, make_plan
+from aclipse.experiments.cloaking.plan import CLOAK, Plan, make_plan
 from aclipse.experiments.cloaking.readings import Read
+from aclipse.experiments.study.jobs import Place
 from aclipse.protections.cloak.method import Cloak
 from aclipse.training import loop
 from aclipse.training.batches import read_all

@@ -1,4 +1,4 @@
-"""The laws of φ: what σ is, how much is suppressed, what the noise is like, and what reversal does to a gradient."""
+"""The laws of φ: what σ is, how much is suppressed, and what the noise is like."""
 
 from __future__ import annotations
 
@@ -11,7 +11,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from aclipse.models.reversal import reverse
 from aclipse.protections.cloak.noise import Noise, NoiseSettings
 
 SMALL = {"segment": 16, "bands": 12}
@@ -122,15 +121,6 @@ def test_the_adaptive_form_begins_as_the_universal_one_and_then_depends_on_its_i
     torch.testing.assert_close(fresh.sigma(x), Noise(NoiseSettings(**SMALL)).sigma(x).expand(2, 16, 12))
     learned = noise("adaptive")
     assert not torch.equal(learned.sigma(x)[0], learned.sigma(x)[1])
-
-
-@given(alpha=st.floats(0, 10))
-def test_reversal_is_the_identity_forward_and_minus_alpha_backward(alpha: float) -> None:
-    x = torch.randn(7, requires_grad=True)
-    y = reverse(x, alpha)
-    assert torch.equal(x, y)
-    y.backward(torch.arange(7.0))
-    torch.testing.assert_close(x.grad, -alpha * torch.arange(7.0))
 
 
 def test_an_empty_range_of_deviations_is_refused() -> None:

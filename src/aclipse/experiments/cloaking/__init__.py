@@ -6,13 +6,14 @@ import logging
 from pathlib import Path
 
 from aclipse.atomic import sweep
-from aclipse.experiments.cloaking import pool, tables
+from aclipse.experiments.cloaking import tables
 from aclipse.experiments.cloaking.bench import open_store
 from aclipse.experiments.cloaking.estimate import costs, job_seconds
 from aclipse.experiments.cloaking.needed import missing
 from aclipse.experiments.cloaking.plan import STUDIES, Plan, make_plan
-from aclipse.experiments.cloaking.pool import workers
 from aclipse.experiments.sharing import OnDone
+from aclipse.experiments.study import pool
+from aclipse.experiments.study.pool import workers
 from aclipse.training import processes
 
 __all__ = ["STUDIES", "costs", "make_plan", "reproduce", "workers"]

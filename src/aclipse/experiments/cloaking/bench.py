@@ -6,15 +6,15 @@ from collections.abc import Sequence
 from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
 
 from aclipse.attackers.attributes import SEX
 from aclipse.audio.augment import add_noise
 from aclipse.evaluators.emotion import EMOTION
-from aclipse.experiments.cloaking.plan import Place, Plan
 from aclipse.experiments.fitting import SECRETS
+from aclipse.experiments.study.jobs import Place
 from aclipse.models.segmental import SegmentClassifier
 from aclipse.protections.cloak.method import Adversary
 from aclipse.seeds import derive
@@ -23,6 +23,9 @@ from aclipse.training.balance import balanced
 from aclipse.training.batches import Speech
 from aclipse.training.features import FeatureStore, OnDone
 from aclipse.training.recognition import Task
+
+if TYPE_CHECKING:
+    from aclipse.experiments.cloaking.plan import Plan
 
 LEARNED_FROM = {"emotion": "primary", "sex": "adversary"}
 

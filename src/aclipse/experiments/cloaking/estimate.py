@@ -2,23 +2,23 @@
 
 from __future__ import annotations
 
-import time
 from collections import Counter, defaultdict
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 import torch
 
-from aclipse.audio import files
 from aclipse.audio.segments import log_mel, segments
 from aclipse.contracts import SAMPLE_RATE, Clip
 from aclipse.experiments.cloaking.bench import LEARNED_FROM, Bench
-from aclipse.experiments.cloaking.jobs import Job, Learn, Perturb, Suppress, settings_of
+from aclipse.experiments.cloaking.jobs import Learn, Perturb, Suppress, settings_of
 from aclipse.experiments.cloaking.needed import jobs_of, missing
-from aclipse.experiments.cloaking.plan import NOISE, Place, Plan
+from aclipse.experiments.cloaking.plan import NOISE, Plan
 from aclipse.experiments.cloaking.readings import Read
+from aclipse.experiments.study.cost import Cost, by_kind, samples, seconds_of
+from aclipse.experiments.study.jobs import Job, Place
+from aclipse.experiments.study.pool import on_one_core
 from aclipse.models.reversal import reverse
 from aclipse.protections.cloak.noise import Noise
 from aclipse.training import processes
@@ -37,28 +37,16 @@ Rates = Mapping[str, float]  # kind of work → seconds a segment, in one proces
 Load = dict[str, float]  # kind of work → segments that go through it
 
 
-@dataclass(frozen=True)
-class Cost:
-    """Of one kind of job: how many are left and there already, and the seconds of those left, on one core."""
-
-    kind: str
-    left: int
-    there: int
-    seconds: float
-
-
 def costs(plan: Plan) -> list[Cost]:
     """The cost of what the plan lacks, one row a kind of job, features first; nothing is written."""
     every, left = jobs_of(plan), missing(plan)
     seconds = job_seconds(plan, left)
     whole = is_kept(plan.manifest.clips, plan.settings.features, plan.root / "features")
     clips = len(plan.manifest.clips)
-    rows = [Cost("clips to make features of", 0 if whole else clips, clips * whole, 0.0 if whole else _features(plan))]
-    for kind, name in KINDS.items():
-        mine = [job for job in left if isinstance(job, kind)]
-        there = sum(isinstance(job, kind) and job not in seconds for job in every)
-        rows.append(Cost(name, len(mine), there, sum(seconds[job] for job in mine)))
-    return rows
+    features = Cost(
+        "clips to make features of", 0 if whole else clips, clips * whole, 0.0 if whole else _features(plan)
+    )
+    return [features, *by_kind(KINDS, every, seconds)]
 
 
 def job_seconds(plan: Plan, left: Sequence[Job]) -> dict[Job, float]:
@@ -73,16 +61,13 @@ def _features(plan: Plan) -> float:
     """Seconds to make the features of all clips, from that of a second of noise."""
     second = np.random.default_rng(0).standard_normal(SAMPLE_RATE).astype(np.float32)
     audio = sum(frames for frames in _lengths(plan).values()) * plan.settings.features.analysis.hop / SAMPLE_RATE
-    return audio * _seconds(lambda: log_mel(second, plan.settings.features))
+    return audio * seconds_of(lambda: log_mel(second, plan.settings.features))
 
 
 def _lengths(plan: Plan) -> dict[str, int]:
     """Frames of each clip, by the header of its file."""
-    analysis, found = plan.settings.features.analysis, {}
-    for clip in plan.manifest.clips:
-        info = files.info(clip.path)
-        found[clip.id] = analysis.frames(files.resampled_length(info.frames, info.rate, SAMPLE_RATE))
-    return found
+    analysis = plan.settings.features.analysis
+    return {name: analysis.frames(count) for name, count in samples(plan.manifest.clips).items()}
 
 
 class _Sizes:
@@ -158,14 +143,8 @@ def _training(loop: RecognizerLoop, task: str, place: Place, sizes: _Sizes) -> L
 
 def _rates(plan: Plan) -> Rates:
     """Time one step of each kind of work on random segments, on one core."""
-    threads = torch.get_num_threads()
-    if processes.device().type == "cpu":
-        torch.set_num_threads(1)
-    try:
-        with torch.random.fork_rng(devices=[]):
-            return _measure(plan)
-    finally:
-        torch.set_num_threads(threads)
+    with on_one_core(), torch.random.fork_rng(devices=[]):
+        return _measure(plan)
 
 
 def _measure(plan: Plan) -> Rates:
@@ -188,21 +167,9 @@ def _measure(plan: Plan) -> Rates:
         step(guide, protected, s.cloak.precision)
 
     return {
-        "learn": _seconds(lambda: step(network.train(), pieces, s.emotion.precision)) / BATCH,
-        "guide": _seconds(both) / BATCH,
-        "adversary": _seconds(lambda: step(network.train(), reverse(noise(pieces), 0.1), s.cloak.precision)) / BATCH,
-        "read": _seconds(torch.no_grad()(lambda: network.eval().read(pieces, lengths))) / BATCH,
-        "release": _seconds(torch.no_grad()(lambda: noise(pieces, torch.randn_like(pieces)))) / BATCH,
+        "learn": seconds_of(lambda: step(network.train(), pieces, s.emotion.precision)) / BATCH,
+        "guide": seconds_of(both) / BATCH,
+        "adversary": seconds_of(lambda: step(network.train(), reverse(noise(pieces), 0.1), s.cloak.precision)) / BATCH,
+        "read": seconds_of(torch.no_grad()(lambda: network.eval().read(pieces, lengths))) / BATCH,
+        "release": seconds_of(torch.no_grad()(lambda: noise(pieces, torch.randn_like(pieces)))) / BATCH,
     }
-
-
-def _seconds(work: Callable[[], object]) -> float:
-    """The median of three calls after the first, which also loads and compiles."""
-    found = []
-    for _ in range(4):
-        started = time.perf_counter()
-        work()
-        if processes.device().type != "cpu":  # an accelerator works on while Python goes on
-            torch.accelerator.synchronize()
-        found.append(time.perf_counter() - started)
-    return float(np.median(found[1:]))

@@ -1,48 +1,17 @@
-"""What is trained, as jobs: readers of clean features, φ, and its suppression; each leaves a file in the end.
-
-A job's folder is named after all that its result depends on, so that other settings have another place.
-"""
+"""What is trained, as jobs: readers of clean features, φ, and its suppression; each leaves a file in the end."""
 
 from __future__ import annotations
 
-import hashlib
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
 
-from aclipse.contracts import Settings
 from aclipse.experiments.cloaking.bench import Bench
-from aclipse.experiments.cloaking.plan import ADVERSARIAL, Place, Plan
+from aclipse.experiments.cloaking.plan import ADVERSARIAL, Plan
+from aclipse.experiments.study.jobs import Job, Place, digest
 from aclipse.protections.cloak.method import Cloak, CloakSettings, Trainer
 from aclipse.seeds import derive
 from aclipse.training import checkpoint, processes
 from aclipse.training.recognition import new_recognizer, train_recognizer
-
-
-class Job(Protocol):
-    """Something to be done once, after others."""
-
-    @property
-    def place(self) -> Place:
-        """The rotation and repeat that it is of."""
-
-    @property
-    def after(self) -> tuple[Job, ...]:
-        """What must be done before."""
-
-    @property
-    def title(self) -> str:
-        """What it does, in a few words."""
-
-    def folder(self, plan: Plan) -> Path:
-        """Where it works."""
-
-    def result(self, plan: Plan) -> Path:
-        """The file that it leaves in the end."""
-
-    def work(self, bench: Bench) -> None:
-        """Do it; what an interrupted attempt has left is gone on with."""
 
 
 @dataclass(frozen=True)
@@ -61,9 +30,7 @@ class Learn:
     def folder(self, plan: Plan) -> Path:
         s = plan.settings
         depends = (s.features, s.network, getattr(s, self.task))
-        split = plan.split(self.place.rotation).hash
-        rotation = plan.root / f"rotation-{self.place.rotation}-{split}" / f"repeat-{self.place.repeat}-seed-{s.seed}"
-        return rotation / f"{self.task}-{digest(depends)}"
+        return plan.place_folder(self.place) / f"{self.task}-{digest(depends)}"
 
     def result(self, plan: Plan) -> Path:
         return self.folder(plan) / "weights.safetensors"
@@ -154,8 +121,3 @@ def _save(cloak: Cloak, path: Path) -> None:
 
 def _plain(method: str) -> str:
     return method.replace(" + ", "-")
-
-
-def digest(depends: Sequence[Settings], *names: str) -> str:
-    text = "\n".join([*(settings.model_dump_json(exclude={"tracker"}) for settings in depends), *names])
-    return hashlib.sha256(text.encode()).hexdigest()[:8]

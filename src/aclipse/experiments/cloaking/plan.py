@@ -1,28 +1,20 @@
-"""What each table and figure of the Cloak paper needs, and on which part of which corpora.
-
-``ROOT/cloak-HASH/``, the hash being that of the corpora, holds ``features/`` and, for each rotation and repeat, what
-`jobs` leave; studies share what they have in common. The tables are beside it, in ROOT.
-"""
+"""What each table and figure of the Cloak paper needs, and on which part of which corpora."""
 
 from __future__ import annotations
 
-import hashlib
-import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cached_property
 from pathlib import Path
-from typing import NamedTuple
 
-from aclipse.contracts import Clip
 from aclipse.corpora import splits
 from aclipse.corpora.manifest import Manifest
 from aclipse.corpora.merge import improvised, merge
-from aclipse.errors import CorpusError, RecipeError
+from aclipse.errors import RecipeError
 from aclipse.experiments.cloaking import paper
+from aclipse.experiments.cloaking.bench import Bench
 from aclipse.experiments.cloaking.settings import CloakingSettings, parse_settings
-
-log = logging.getLogger(__name__)
+from aclipse.experiments.study import plan
+from aclipse.experiments.study.jobs import Place
 
 CLEAN, NOISE, CLOAK, ADVERSARIAL = "clean", "noise", "cloak", "cloak + adversary"
 METHODS = (CLOAK, ADVERSARIAL)
@@ -35,55 +27,24 @@ STUDIES = {
 }
 
 
-class Place(NamedTuple):
-    """One training of everything: a rotation of the speakers, and a seed."""
-
-    rotation: int
-    repeat: int
-
-
 @dataclass(frozen=True)
-class Plan:
-    """A study on some corpora, as one manifest."""
+class Plan(plan.Plan):
+    """A study of the Cloak paper on some corpora."""
 
-    name: str
-    manifest: Manifest
-    output: Path
     settings: CloakingSettings
-    rotations: int = paper.ROTATIONS
-    repeats: int = 1
-    changes: tuple[str, ...] = ()
 
     @property
     def title(self) -> str:
         """The study in words."""
         return STUDIES[self.name]
 
-    @cached_property
-    def root(self) -> Path:
-        """Where what is trained lies; other corpora have another place."""
-        digest = hashlib.sha256(f"{self.manifest.name}:{self.manifest.hash}".encode()).hexdigest()[:8]
-        return self.output / f"cloak-{digest}"
+    def open(self, place: Place) -> Bench:
+        """The bench that jobs of one place work at."""
+        return Bench(self, place)
 
-    @property
-    def corpora(self) -> list[str]:
-        """Names, sorted."""
-        return sorted({clip.extra["corpus"] for clip in self.manifest.clips})
-
-    def places(self) -> list[Place]:
-        """Every rotation and repeat."""
-        return [Place(rotation, repeat) for rotation in range(self.rotations) for repeat in range(self.repeats)]
-
-    def split(self, rotation: int) -> splits.Split:
-        """Who is in which part."""
-        if rotation not in self._splits:
-            settings = self.settings
-            self._splits[rotation] = splits.rotation(self.manifest.clips, rotation, settings.seed, settings.emotions)
-        return self._splits[rotation]
-
-    @cached_property
-    def _splits(self) -> dict[int, splits.Split]:
-        return {}
+    def deal(self, rotation: int) -> splits.Split:
+        """Share out the speakers anew."""
+        return splits.rotation(self.manifest.clips, rotation, self.settings.seed, self.settings.emotions)
 
 
 def make_plan(
@@ -102,21 +63,8 @@ def make_plan(
         raise RecipeError(f"there is no study {name!r}. Choose one of: {', '.join(STUDIES)}")
     settings = parse_settings(changes)
     both = merge([improvised(manifest) for manifest in manifests])
-    chosen = Manifest(both.name, tuple(_usable(both.clips, settings.emotions)))
-    plan = Plan(name, chosen, output, settings, *size, tuple(changes))
-    for rotation in range(plan.rotations if name != "cloak-table1" else 0):
-        plan.split(rotation)  # one that cannot be is an error before anything is trained
-    return plan
-
-
-def _usable(clips: Sequence[Clip], emotions: Sequence[str]) -> list[Clip]:
-    felt = [clip for clip in clips if clip.emotion in emotions]
-    known = [clip for clip in felt if clip.speaker and clip.sex]
-    if not known:
-        raise CorpusError(
-            f"No clip has a speaker, a sex and one of the emotions {', '.join(emotions)}. "
-            "Fill these columns of the manifest; `aclipse corpus check` shows what is missing."
-        )
-    if len(known) < len(felt):
-        log.warning("%d of %d clips left out: no speaker or no sex", len(felt) - len(known), len(felt))
-    return known
+    chosen = Manifest(both.name, tuple(plan.usable(both.clips, settings.emotions)))
+    found = Plan(name, chosen, output, settings, *size, tuple(changes))
+    for rotation in range(found.rotations if name != "cloak-table1" else 0):
+        found.split(rotation)  # one that cannot be is an error before anything is trained
+    return found

@@ -13,9 +13,10 @@ from aclipse.atomic import write_table
 from aclipse.contracts import Clip, Features
 from aclipse.experiments.cloaking.attackers import FIRST, Attack, Gain, Reading
 from aclipse.experiments.cloaking.bench import Bench
-from aclipse.experiments.cloaking.jobs import Job, Learn, Suppress, digest
-from aclipse.experiments.cloaking.plan import ADVERSARIAL, CLEAN, METHODS, NOISE, Place, Plan
+from aclipse.experiments.cloaking.jobs import Learn, Suppress
+from aclipse.experiments.cloaking.plan import ADVERSARIAL, CLEAN, METHODS, NOISE, Plan
 from aclipse.experiments.ladder.subjects import WhiteFeatures
+from aclipse.experiments.study.jobs import Job, Place, digest
 from aclipse.metrics.quality import snr_db
 from aclipse.protections.cloak.method import Cloak, rounded
 from aclipse.seeds import derive

@@ -19,9 +19,10 @@ from aclipse.audio.segments import centres, segments
 from aclipse.experiments.cloaking import paper
 from aclipse.experiments.cloaking.bench import Bench, open_store
 from aclipse.experiments.cloaking.jobs import Suppress
-from aclipse.experiments.cloaking.plan import METHODS, NOISE, Place, Plan
+from aclipse.experiments.cloaking.plan import METHODS, NOISE, Plan
 from aclipse.experiments.cloaking.readings import TASKS, Read
 from aclipse.experiments.cloaking.summary import Rows, changes, mean_snr, scores
+from aclipse.experiments.study.jobs import Place
 from aclipse.protections.cloak.method import Cloak
 
 Table = Iterator[dict[str, Any]]
@@ -38,9 +39,7 @@ def write(plan: Plan) -> None:
     """Write ROOT/NAME.csv of a study that has been carried out, and ROOT/NAME.json, what it was made with."""
     rows = list(TABLES[plan.name](plan))
     made_with = {
-        "study": plan.title, "corpus": plan.manifest.name, "corpus hash": plan.manifest.hash, "corpora": plan.corpora,
-        "the paper's corpora": list(paper.CORPORA), "seed": plan.settings.seed, "folds": plan.rotations,
-        "repeats": plan.repeats, "changed settings": list(plan.changes),
+        **plan.facts(), "the paper's corpora": list(paper.CORPORA),
         "attackers that learn from φ": list(plan.settings.attackers), "averaged releases": plan.settings.averaged,
     }  # fmt: skip
     write_text(plan.output / f"{plan.name}.json", json.dumps(made_with, indent=2, ensure_ascii=False) + "\n")
@@ -75,7 +74,7 @@ def _table2(plan: Plan) -> Table:
             for row in scores(own):
                 if row["metric"] in ("accuracy", "uar"):
                     values = {name: row[name] for name in ("metric", "value", "std", "low", "high")}
-                    last = {"chance": row["chance"], "paper": reported.get(row["metric"], ""), "split": _split(plan)}
+                    last = {"chance": row["chance"], "paper": reported.get(row["metric"], ""), "split": plan.dealt()}
                     yield {"corpus": corpus, "task": task, **values, **sizes, **last}
 
 
@@ -105,7 +104,7 @@ def _read(plan: Plan, job: Read) -> Table:
             yield {
                 "method": job.method, "sr": sr, "task": job.task, "attacker": attacker, "draw": draw, **row,
                 **moved.get(row["metric"], dict.fromkeys(CHANGE, "")), "clips": len(repeats[0]), "snr_db": snr,
-                "chance": chance, "paper": reported if row["metric"] == "uar" else "", "split": _split(plan),
+                "chance": chance, "paper": reported if row["metric"] == "uar" else "", "split": plan.dealt(),
             }  # fmt: skip
 
 
@@ -153,12 +152,6 @@ def _clips(plan: Plan, job: Read) -> list[Rows]:
     for place in plan.places():
         found[place.repeat] += read_table(replace(job, place=place).result(plan))
     return found
-
-
-def _split(plan: Plan) -> str:
-    """How speakers were shared out, and the hashes of the rotations."""
-    hashes = " ".join(plan.split(rotation).hash for rotation in range(plan.rotations))
-    return f"rotation (seed {plan.settings.seed}) [{hashes}]"
 
 
 TABLES: dict[str, Callable[[Plan], Table]] = {

@@ -64,7 +64,7 @@ class Bench:
     @cached_property
     def fingerprint(self) -> str:
         """What every result depends on: the recognisers, the split and the seed."""
-        weights = [file_hash(self.prepared.run.weights(name)) for name in ("emotion", "words")]
+        weights = [file_hash(self.prepared.run.weights(name)) for name in self.medium.recognisers]
         return f"{' '.join(weights)} {self.prepared.split.hash} {self.seed}"
 
     # ------------------------------------------------------------------ what is asked
@@ -76,10 +76,15 @@ class Bench:
         train, wanted = self.speech["train"].clips, self.level.secrets
         if closed_set(train):
             found["sentence"] = SENTENCE
-        labelled = [SEX, SPEAKER, *([sensitive(self.settings.sensitive)] if self.settings.sensitive else ())]
+        labelled = [SEX, SPEAKER, *([sensitive(self.sensitive)] if self.sensitive else ())]
         found |= {task.name: task for task in labelled if self._can_be_told(task)}
         asked = {name: task for name, task in found.items() if name == "emotion" or name in wanted}
         return {name: self.medium.task(task) for name, task in asked.items()}
+
+    @property
+    def sensitive(self) -> tuple[str, ...]:
+        """The emotions that are secrets: those that the audit's settings name, else those that were to be hidden."""
+        return self.settings.sensitive or self.medium.sensitive
 
     def _can_be_told(self, task: Task) -> bool:
         """Whether every part has two answers or more."""
@@ -88,7 +93,7 @@ class Bench:
     def network(self, task: str) -> Any:
         """The ignorant recogniser of a task: the run's own, or the one that the audit has trained by then."""
         if task not in self._networks:
-            own = dict(zip(("emotion", "words"), self.prepared.guides, strict=True))
+            own = self.prepared.guides._asdict()
             self._networks[task] = own.get(task) or self.trained(f"clean/compact-{task}")
         return self._networks[task]
 
@@ -101,7 +106,7 @@ class Bench:
 
     def loop(self, secret: str, scratch: bool = False) -> RecognizerLoop:
         """How an attacker on this secret learns."""
-        own = self.recipe.evaluators if scratch and secret in ("emotion", "words") else self.settings
+        own = self.recipe.evaluators if scratch and secret in self.medium.recognisers else self.settings
         loop: RecognizerLoop = getattr(own, "sentence" if secret == "sensitive" else secret)
         return loop
 
@@ -112,8 +117,8 @@ class Bench:
         """Every listener that learned from clean speech, in the order of the tables."""
         found = [Listener(task, task.judge, "ignorant", self.network(name)) for name, task in self.tasks.items()]
         for name in self.independents:
-            job = f"clean/recurrent-{name}"
-            found.append(Listener(self.tasks[name], f"recurrent-{name}", "transferred", self.trained(job)))
+            judge = f"{self.medium.stranger}-{name}"
+            found.append(Listener(self.tasks[name], judge, "transferred", self.trained(f"clean/{judge}")))
         return found + self.external
 
     @property

@@ -41,7 +41,7 @@ def _unit(kind: str, bench: Bench) -> float:
 
 
 def _network_unit(verb: str, what: str, bench: Bench) -> float:
-    external, secret = {one.judge: one.reader for one in bench.external}, what.removeprefix("recurrent ")
+    external, secret = {one.judge: one.reader for one in bench.external}, what.removeprefix("other ")
     test = bench.speech["test"]
     able = bench.tasks[secret].clips(test) if secret in bench.tasks else test
     few = able.subset(range(min(1 if what in external else CLIPS, len(able))))

@@ -62,7 +62,7 @@ class Clean:
         return lesson_spec(bench, self.secret, self._loop(bench))
 
     def load(self, bench: Bench) -> Load:
-        kind = "train" if self.family == "compact" else "train recurrent"
+        kind = "train" if self.family == "compact" else "train other"
         return {f"{kind} {self.secret}": self._loop(bench).epochs * len(bench.speech["train"])}
 
     def work(self, bench: Bench, folder: Path) -> Result:
@@ -116,8 +116,9 @@ class Release:
         original, protected = bench.original(self.subject, "test"), bench.released(self.subject, "test")
         chosen = spread(original.clips, bench.settings.quality_clips)
         rows = {original.clips[i].id: medium.measured(original.wave(i), protected.wave(i)) for i in chosen}
-        keep_audio(bench, self.subject, protected, medium)
-        if subject.clean:
+        if medium.sounds:
+            keep_audio(bench, self.subject, protected, medium)
+        if subject.clean and medium.sounds:
             keep_audio(bench, "original", Speech(original.clips))
         computed = not isinstance(subject.release, Recorded)  # else files are only read
         return {"quality": rows, "seconds": bench.pace(self.subject) if computed else None}
@@ -142,7 +143,7 @@ class Listen:
     def load(self, bench: Bench) -> Load:
         clips, slow = len(bench.picked(self.subject, "test")), bench.level.slow_clips
         own = {f"read {name}": float(clips) for name in bench.tasks}
-        other = {f"read recurrent {name}": float(clips) for name in bench.independents}
+        other = {f"read other {name}": float(clips) for name in bench.independents}
         return own | other | {f"read {one.judge}": min(slow, clips) if one.slow else clips for one in bench.external}
 
     def work(self, bench: Bench, folder: Path) -> Result:
@@ -194,7 +195,7 @@ def subject_spec(bench: Bench, name: str) -> dict[str, Any]:
 
 def lesson_spec(bench: Bench, secret: str, loop: RecognizerLoop) -> dict[str, Any]:
     """What is learned, and how."""
-    return {"loop": loop.model_dump(), "sensitive": list(bench.settings.sensitive) if secret == "sensitive" else []}
+    return {"loop": loop.model_dump(), "sensitive": list(bench.sensitive) if secret == "sensitive" else []}
 
 
 def _deaf(bench: Bench) -> set[str]:

@@ -14,8 +14,8 @@ CLOSED = ("emotion", "sentence", "sex", "sensitive")  # what has a chance level 
 
 def plan(bench: Bench) -> list[Job]:
     """Every job of an audit, each once."""
-    own = [Clean(name) for name in bench.tasks if name not in ("emotion", "words")]
-    other = [Clean(name, "recurrent") for name in bench.independents]
+    own = [Clean(name) for name in bench.tasks if name not in bench.medium.recognisers]
+    other = [Clean(name, bench.medium.stranger) for name in bench.independents]
     ready = tuple(job.name for job in own)
     jobs: list[Job] = [*own, *other]
     for subject in bench.subjects.values():

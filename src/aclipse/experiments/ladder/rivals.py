@@ -10,6 +10,7 @@ from aclipse.errors import RunError
 from aclipse.experiments import run as runs
 from aclipse.experiments.ladder.subjects import FrontEnd, Releaser, Rival, Seeded, Sounding, Undone
 from aclipse.experiments.logmels import LogMels
+from aclipse.experiments.vectors import Vectors
 from aclipse.protections.cloak.method import Cloak
 from aclipse.protections.cloak.sound import CloakSound
 from aclipse.records import file_hash
@@ -52,13 +53,19 @@ def beside(prepared: runs.Prepared, taken: Collection[str]) -> list[Rival]:
 
 def _translated(prepared: runs.Prepared, other: runs.Trained, protection: Any) -> tuple[str, Releaser]:
     """What another run's protection releases, in this run's medium, by its own seed, and what it is called there."""
-    own, seed = prepared.medium, other.recipe.seed
-    if not isinstance(other.medium, LogMels):
-        release = FrontEnd(protection, seed, own) if isinstance(own, LogMels) else own.seeded(protection, seed)
-        return protection.name, release
-    if not isinstance(own, LogMels):
-        protection.corpus = protection.corpus or other.medium.public
-        return f"{protection.name}-sound", Sounding(CloakSound(protection), seed, other.medium)
-    if own.settings != other.medium.settings:
-        raise RunError(f"{other.run.folder} releases other features than {prepared.run.folder}. Audit it alone.")
-    return protection.name, own.seeded(protection, seed)
+    own, theirs, seed = prepared.medium, other.medium, other.recipe.seed
+    if isinstance(theirs, Vectors) and not isinstance(own, Vectors):
+        raise RunError(
+            f"{other.run.folder} releases one vector of a recording, which cannot become what {prepared.run.folder} "
+            "releases. Audit that run, with this one beside it."
+        )
+    if isinstance(theirs, LogMels | Vectors) and type(own) is type(theirs):
+        if own.settings != theirs.settings:
+            raise RunError(f"{other.run.folder} releases other features than {prepared.run.folder}. Audit it alone.")
+        return protection.name, own.seeded(protection, seed)
+    name: str = protection.name
+    device: Seeded | Sounding = Seeded(protection, seed)
+    if isinstance(theirs, LogMels):
+        protection.corpus = protection.corpus or theirs.public
+        name, device = f"{name}-sound", Sounding(CloakSound(protection), seed, theirs)
+    return name, FrontEnd(device, own) if isinstance(own, LogMels | Vectors) else device

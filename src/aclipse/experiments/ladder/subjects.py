@@ -10,18 +10,19 @@ from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
 import numpy as np
 
 from aclipse.audio import files
-from aclipse.audio.segments import Scale, cut, log_mel, scale_of
 from aclipse.contracts import Clip, Features, Guides, Signal, Wave
 from aclipse.experiments.levels import Level, Rung
 from aclipse.protections.baselines import PGD, Identity, LabelOnly, SpeechNoise, WhiteNoise
 from aclipse.protections.baselines.noise import at_snr
 from aclipse.protections.cloak.method import Cloak
 from aclipse.protections.cloak.sound import CloakSound
+from aclipse.protections.replacement.method import Replacement
 from aclipse.registry import PROTECTIONS, load
 from aclipse.seeds import derive
 
 if TYPE_CHECKING:
     from aclipse.experiments.logmels import LogMels
+    from aclipse.experiments.vectors import Vectors
 
 COSTLY_STEPS = 50  # of optimisation an utterance: seconds each, so that few clips are protected
 
@@ -79,8 +80,19 @@ class WhiteFeatures:
 
 
 @dataclass(frozen=True)
+class Replaced:
+    """A protection of vectors on vectors that are there already."""
+
+    replacement: Replacement
+
+    def release(self, features: Features, seed: int) -> Features:
+        """``(1, components)`` in and out."""
+        return self.replacement.replaced(features, seed)
+
+
+@dataclass(frozen=True)
 class FrontEnd:
-    """A protection of sound, where features are released: those of the protected sound.
+    """A protection that gives sound, where features are released: those of the protected sound.
 
     Normalised as a device would that has the protected sound alone: by all protected recordings of the speaker, or by
     the recording's own; the scale of a corpus is that of its training part without protection.
@@ -88,24 +100,20 @@ class FrontEnd:
 
     version: ClassVar[str] = " 2"  # counted up when the same protection releases something else
 
-    protection: Any
-    seed: int
-    medium: LogMels
-    _speakers: dict[str, Scale] = field(default_factory=dict, compare=False, repr=False)
+    device: Seeded | Sounding  # gives the protected sound of a clip
+    medium: LogMels | Vectors
+    _speakers: dict[str, Any] = field(default_factory=dict, compare=False, repr=False)
 
     def __call__(self, features: Features, clip: Clip) -> Features:
-        mel, own = self._log_mel(clip), self.medium.settings
-        return self.medium.quantized(cut(self._scale(mel, clip).apply(mel), own.segment, own.test_hop))
+        found = self._analysed(clip)
+        return self.medium.quantized(self.medium.scaled(found, self._scale(found, clip)))
 
-    def _log_mel(self, clip: Clip) -> Features:
-        protected = self.protection.release(files.read(clip.path), derive(self.seed, clip.id))
-        return log_mel(files.quantized(protected), self.medium.settings)
+    def _analysed(self, clip: Clip) -> Features:
+        return self.medium.analysed(files.quantized(self.device(files.read(clip.path), clip)))
 
-    def _scale(self, mel: Features, clip: Clip) -> Scale:
-        if self.medium.settings.normalisation == "recording":
-            return scale_of(mel)
+    def _scale(self, found: Features, clip: Clip) -> Any:
         if self.medium.settings.normalisation != "speaker":
-            return self.medium.store.scale(clip)
+            return self.medium.scale(found, clip)
         self.enrol(clip.speaker)
         return self._speakers[clip.speaker]
 
@@ -118,7 +126,7 @@ class FrontEnd:
         """Learn the scale of a speaker, once, where speakers are normalised."""
         if self.enrolment and speaker not in self._speakers:
             own = (one for one in self.medium.clips if one.speaker == speaker)
-            self._speakers[speaker] = scale_of(*map(self._log_mel, own))
+            self._speakers[speaker] = self.medium.scale_of([self._analysed(one) for one in own])
 
 
 @dataclass(frozen=True)
@@ -180,8 +188,9 @@ def clean_speech(level: Level, seed: int, quantized: Callable[[Signal], Signal] 
 def baseline(release: Seeded | FrontEnd, name: str, level: Level) -> Subject:
     """A trivial protection as a row of the tables; a costly one meets no attacker that learns."""
     version = release.version if isinstance(release, FrontEnd) else ""
-    mark = hashlib.sha256(f"{release.protection!r} {release.seed}{version}".encode()).hexdigest()[:12]
-    costly = getattr(release.protection, "steps", 0) >= COSTLY_STEPS
+    device = release.device if isinstance(release, FrontEnd) else release
+    mark = hashlib.sha256(f"{device.protection!r} {device.seed}{version}".encode()).hexdigest()[:12]
+    costly = getattr(device.protection, "steps", 0) >= COSTLY_STEPS
     rungs = () if costly else level.baseline_rungs
     return Subject(name, release, mark, rungs, level.attacker_clips, level.baseline_secrets, costly=costly)
 

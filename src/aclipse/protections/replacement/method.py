@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 import torch
-from pydantic import Field
+from pydantic import Field, PositiveInt
 from torch import Tensor
 
 from aclipse.audio.functionals import functionals
@@ -25,7 +25,9 @@ from aclipse.training.projection import Projection, Ranges
 class ReplacementSettings(Roles):
     """The training of the autoencoder; the numbers of the paper are in brackets."""
 
-    embeddings: tuple[int, ...] = Field((16, 32), strict=False, min_length=1)  # a, chosen by validation [16, 32]
+    embeddings: tuple[PositiveInt, ...] = Field(
+        (16, 32), strict=False, min_length=1
+    )  # a, chosen by validation [16, 32]
     reversal: float = Field(0.5, ge=0)  # λ [0.5]
     weight: float = Field(0.1, ge=0, lt=1)  # α, of the head that hears sex; 0: without it [0 and 0.1]
     guide: float = Field(1.0, ge=0)  # weight of a classifier that must read the role that is meant [0]

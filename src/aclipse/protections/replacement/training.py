@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -40,7 +40,7 @@ def fit_replacement(
     Raises CorpusError where a role or, if it is to be unlearned, a sex is missing.
     """
     heard = {part: _with_roles(settings, speech[part]) for part in PARTS}
-    _check(settings, heard)
+    check_roles(settings, {part: heard[part].clips for part in PARTS})
     guide = _guide(settings, heard, folder / "guide", seed) if settings.guide or settings.draw else None
     found: list[tuple[float, ReplacementNetwork]] = []
     for size in settings.embeddings:
@@ -50,7 +50,8 @@ def fit_replacement(
     network = max(found, key=lambda pair: pair[0])[1]
     drawer = None
     if guide is not None and settings.draw:
-        drawer = Drawer(guide, _pool(settings, heard["train"], guide))
+        pool = _pool(settings, heard["train"], guide)
+        drawer = Drawer(guide.cpu(), pool)
     return Replacement(network.cpu(), projection, settings.roles, drawer)
 
 
@@ -129,9 +130,10 @@ def _with_roles(settings: ReplacementSettings, speech: Speech) -> Speech:
     return speech.subset([index for index, clip in enumerate(speech.clips) if settings.of(clip.emotion)])
 
 
-def _check(settings: ReplacementSettings, speech: Mapping[str, Speech]) -> None:
+def check_roles(settings: ReplacementSettings, parts: Mapping[str, Sequence[Clip]]) -> None:
+    """Raise CorpusError where a part to be learned from lacks a role or, if it is to be unlearned, a sex."""
     for part in PARTS:
-        clips = speech[part].clips
+        clips = [clip for clip in parts[part] if settings.of(clip.emotion)]
         lacking = [role for role in ROLES if not any(settings.of(clip.emotion) == role for clip in clips)]
         if lacking:
             emotions = ", ".join(getattr(settings, lacking[0]))

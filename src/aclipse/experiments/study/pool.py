@@ -5,13 +5,13 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from typing import Any
 
 import torch
 
-from aclipse.experiments.cloaking.bench import Bench
-from aclipse.experiments.cloaking.jobs import Job
-from aclipse.experiments.cloaking.plan import Place, Plan
 from aclipse.experiments.sharing import OnDone, Teller, cores, share_out
+from aclipse.experiments.study.jobs import Job, Place, name_of
+from aclipse.experiments.study.plan import Plan
 from aclipse.training import processes
 
 MOST = 4  # processes: each holds the features that it works on
@@ -28,7 +28,7 @@ def run(plan: Plan, left: Sequence[Job], count: int, costs: Mapping[Job, float],
     """Do what is left; a job that fails ends the others' queue and its error is raised."""
     tell = Teller({name_of(job): costs[job] for job in left}, on_done)
     if count == 1 or len(left) < 2:
-        with _as_workers_do():
+        with on_one_core():
             for job in sorted(left, key=lambda job: job.place):  # stable: others are still done before
                 tell(name_of(job), perform(plan, job))
                 processes.wait()
@@ -47,14 +47,14 @@ def perform(plan: Plan, job: Job) -> float:
     return time.perf_counter() - started
 
 
-_bench: Bench | None = None  # of this process: that of the job it did last
+_open: tuple[Plan, Place, Any] | None = None  # of this process: the bench of the job it did last
 
 
-def _opened(plan: Plan, place: Place) -> Bench:
-    global _bench
-    if _bench is None or (_bench.plan, _bench.place) != (plan, place):
-        _bench = Bench(plan, place)
-    return _bench
+def _opened(plan: Plan, place: Place) -> Any:
+    global _open
+    if _open is None or _open[:2] != (plan, place):
+        _open = plan, place, plan.open(place)
+    return _open[2]
 
 
 def _start() -> None:
@@ -62,8 +62,8 @@ def _start() -> None:
 
 
 @contextmanager
-def _as_workers_do() -> Iterator[None]:
-    """Compute on one core too, so that results do not depend on how many processes there are."""
+def on_one_core() -> Iterator[None]:
+    """Compute as worker processes do, so that results do not depend on how many there are."""
     before = torch.get_num_threads()
     if processes.count() == 1 and processes.device().type == "cpu":
         _start()
@@ -80,8 +80,3 @@ def _ordered(left: Sequence[Job], costs: Mapping[Job, float]) -> list[Job]:
         after = [following[other] for other in left if job in other.after]
         following[job] = costs[job] + max(after, default=0.0)
     return sorted(left, key=lambda job: (job.place, -following[job]))
-
-
-def name_of(job: Job) -> str:
-    """A job in a line."""
-    return f"rotation {job.place.rotation}, repeat {job.place.repeat}, {job.title}"

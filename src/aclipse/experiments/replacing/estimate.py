@@ -1,0 +1,110 @@
+"""What a study will cost: the jobs that are left, and their time from two epochs of each kind on random vectors."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import numpy as np
+
+from aclipse.audio.functionals import functionals
+from aclipse.contracts import SAMPLE_RATE, Clip
+from aclipse.experiments.replacing.attackers import train_risk_model
+from aclipse.experiments.replacing.jobs import Learn, Replace
+from aclipse.experiments.replacing.needed import jobs_of, missing
+from aclipse.experiments.replacing.plan import Plan
+from aclipse.experiments.replacing.readings import Read
+from aclipse.experiments.replacing.settings import DRAWN, RAW
+from aclipse.experiments.study.cost import Cost, by_kind, samples, seconds_of
+from aclipse.experiments.study.jobs import Job
+from aclipse.experiments.study.pool import on_one_core
+from aclipse.protections.replacement.training import SEXES, Lesson
+from aclipse.training.batches import Speech
+from aclipse.training.functionals import is_kept
+from aclipse.training.loop import LoopSettings, fit
+
+KINDS = {Learn: "risk models", Replace: "autoencoders", Read: "readings, with attackers that learn"}
+SAMPLE = 512  # random vectors
+EPOCHS = 2  # of a timed training
+USUAL = 3  # times its patience a training lasts, about
+
+Rates = Mapping[str, float]  # kind of training → seconds a vector and epoch, in one process on one core
+
+
+def costs(plan: Plan) -> list[Cost]:
+    """The cost of what the plan lacks, one row a kind of job, functionals first; nothing is written."""
+    every, left = jobs_of(plan), missing(plan)
+    clips = plan.manifest.clips if every else ()
+    whole = is_kept(clips, plan.settings.functionals, plan.root / "features")
+    count = 0 if whole else len(clips)
+    first = Cost("clips to make functionals of", count, len(clips) - count, 0.0 if whole else _functionals(plan))
+    return [first, *by_kind(KINDS, every, job_seconds(plan, left))]
+
+
+def job_seconds(plan: Plan, left: Sequence[Job]) -> dict[Job, float]:
+    """Seconds that each job will take on one core."""
+    if not left:
+        return {}
+    rates = _rates(plan)
+    return {job: _seconds(plan, job, rates) for job in left}
+
+
+def _functionals(plan: Plan) -> float:
+    """Seconds to make the functionals of all clips, from that of a second of noise."""
+    second = 0.1 * np.random.default_rng(0).standard_normal(SAMPLE_RATE).astype(np.float32)
+    audio = sum(samples(plan.manifest.clips).values()) / SAMPLE_RATE
+    return audio * seconds_of(lambda: functionals(second, plan.settings.functionals.kind))
+
+
+def _seconds(plan: Plan, job: Job, rates: Rates) -> float:
+    s, split = plan.settings, plan.split(job.place.rotation)
+    learned = _epochs(s.risk.epochs, s.risk.patience) * len(split.ids("adversary")) * rates["risk"]
+    if isinstance(job, Learn):
+        return len(s.risk.widths) * learned
+    if isinstance(job, Read):
+        return (1 if job.method == RAW else 2) * learned
+    assert isinstance(job, Replace)
+    own = s.trained(job.scenario, job.method)
+    each = _epochs(own.epochs, own.patience) * len(split.ids("primary"))
+    trained = len(own.embeddings) * rates["autoencoder"] + bool(own.guide) * rates["risk"]
+    return each * (0 if job.method == DRAWN else trained)  # whose autoencoder is there already
+
+
+def _epochs(most: int, patience: int | None) -> int:
+    return min(most, USUAL * patience) if patience else most
+
+
+def _rates(plan: Plan) -> Rates:
+    """Time two epochs of each kind of training on random vectors."""
+    s = plan.settings
+    scenario, roles = next(iter(s.roles.items()))
+    felt = [(emotion, sex) for emotion in roles.emotions for sex in SEXES]
+    clips = [
+        Clip(str(index), Path(), "nobody", felt[index % len(felt)][1], felt[index % len(felt)][0])
+        for index in range(SAMPLE)
+    ]  # fmt: skip
+    vectors = np.random.default_rng(0).standard_normal((SAMPLE, 1, s.functionals.components), dtype=np.float32)
+    speech, few = Speech(clips, list(vectors)), s.risk.model_copy(update={"epochs": EPOCHS})
+    own = s.trained(scenario, "rae + grl").model_copy(update={"redraw": True})
+    with on_one_core():
+        return {
+            "risk": _timed(lambda folder: train_risk_model(roles, (speech, speech), few, s.risk.widths[0], folder, 0)),
+            "autoencoder": _timed(
+                lambda folder: fit(
+                    Lesson(own, own.embeddings[-1], {"train": speech, "validation": speech}, None, 0).job(),
+                    LoopSettings(epochs=EPOCHS, batch_size=own.batch_size),
+                    folder,
+                )  # fmt: skip
+            ),
+        }
+
+
+def _timed(train: Callable[[Path], object]) -> float:
+    """Seconds a vector and epoch, of a training in a folder that is gone afterwards."""
+
+    def once() -> None:
+        with TemporaryDirectory() as folder:
+            train(Path(folder))
+
+    return seconds_of(once) / (SAMPLE * EPOCHS)
