@@ -30,7 +30,7 @@ bench: $(VENV)/ready  ## speed and memory of `protect` and of a training step, w
 	$(BIN)/python benchmarks/training_step.py
 
 results: $(VENV)/ready  ## write the README's tables from the audited runs
-	$(BIN)/python benchmarks/results.py $(wildcard runs/crema-d runs/demo runs/beside runs/reproduce/cloak-fig4.csv)
+	$(BIN)/python benchmarks/results.py $(wildcard runs/crema-d runs/demo runs/beside runs/rae-sad runs/reproduce/*.csv)
 
 recognisers: $(VENV)/ready  ## train the recognisers that the package carries for the demo (about 20 minutes)
 	$(BIN)/aclipse corpus synthesize runs/synthetic-4000 --clips 4000 -o runs/synthetic-4000.csv

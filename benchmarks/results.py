@@ -1,26 +1,53 @@
-"""Write the README's result tables from audited runs and the study of Cloak; `make results` names them."""
+"""Write the README's result tables from audited runs and reproduced studies; `make results` names them."""
 
 from __future__ import annotations
 
 import json
 import sys
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from page import table, write_section
 
 from aclipse.atomic import read_table
 from aclipse.report.beside import sentences
-from aclipse.report.comparison import comparison_table
+from aclipse.report.comparison import comparison_table, heard_at
 from aclipse.report.folder import RunFolder, read_run
 from aclipse.report.ladder import Finding, counting, findings, protector
+from aclipse.report.medium import releases
+from aclipse.report.remarks import cheaper
+from aclipse.report.replacement import hidden
 from aclipse.report.reproduced_cloak import AS_THE_PAPER, at, informed, learned, levels, named, pick, score
 from aclipse.report.reproduced_cloak_findings import findings as cloak_findings
 from aclipse.report.reproduced_figures import Rows, by, short
+from aclipse.report.reproduced_rae import (
+    AGAIN,
+    DRAWN,
+    GRL,
+    GUIDED,
+    RAW,
+    REPLACED,
+    REQUIRED,
+    RETRAINED,
+    RISK,
+    SENSITIVE,
+    always,
+    cells,
+    f1,
+    one,
+)
 from aclipse.report.tables import Cell
 from aclipse.report.terminal import doubts, who
-from aclipse.report.vocabulary import SECRETS, format_interval, format_value, titled
+from aclipse.report.vocabulary import SECRETS, format_interval, format_value, level_name, titled
 
 SHOWN = (0.0, 60.0)  # % suppressed: noise alone, and where the paper states its figures
+TOLD = (  # of a replacement autoencoder: which secret, to whom
+    *(("emotion", level) for level in ("ignorant", "transferred", "retrained")),
+    *((secret, level) for secret in ("sensitive", "sex") for level in ("ignorant", "retrained")),
+    ("sentence", "retrained"),
+)
+STUDIED = (RAW, GRL, GUIDED, DRAWN)  # methods
 README = Path(__file__).parent.parent / "README.md"
 
 
@@ -111,17 +138,91 @@ def _sweep(method: str, level: float | None, rows: Rows) -> list[str]:
     return [method, "" if level is None else f"{level:g}", *found, rows[0]["snr_db"]]
 
 
+def replacement_lines(run: RunFolder) -> list[str]:
+    """What listeners make of released vectors, every subject in a row, and what may be said of it."""
+    corpus, found = run.about["corpus"]["name"], comparison_table(run)
+    roles = run.about["recipe"]["replacement"]
+    wanted, secret = (", ".join(roles[role]) for role in ("required", "sensitive"))
+    about = (
+        f"**{corpus}**, required: {wanted}, sensitive: {secret} (split {', '.join(found.splits)}; level"
+        f" {run.audit.get('level', '')}; UAR %, of sentences accuracy %; 95 % intervals over speakers)"
+    )
+    names = [f"{secret}, {level_name(level, 'utility' if secret == 'emotion' else '')}" for secret, level in TOLD]
+    rows = [[name, *_vectors(run, name)] for name in found.rows]
+    chance = [format_value(SECRETS[secret].metric, run.chance.get(SECRETS[secret].metric)) for secret, _ in TOLD]
+    headings = ["subject", *names, "SNR dB"]
+    said = [f"* {sentence}" for sentence in (*hidden(run), *cheaper(run), *sentences(run))]
+    return [f"{about}:", "", *table(headings, [*rows, ["chance", *chance, ""]], len(headings)), "", *said]
+
+
+def _vectors(run: RunFolder, subject: str) -> list[str]:
+    """One row: what each listener gets of a subject, nothing where it was not heard or shows nothing; the change."""
+    found = findings(run, subject)
+    scores = [heard_at(found, secret, level) for secret, level in TOLD]
+    scores.append(next((s for s in run.scores if (s.subject, s.metric) == (subject, "snr_db")), None))
+    return [
+        figure(Cell(format_value(s.metric, s.value), format_interval(s.metric, s.low, s.high))) if s else ""
+        for s in scores
+    ]
+
+
+def study_lines(emotions: Path, sexes: Path) -> list[str]:
+    """Tables III and IV of the replacement autoencoder in Markdown: methods in rows, the paper's figures beside."""
+    found, more = cells(read_table(emotions)), cells(read_table(sexes))
+    made_with = json.loads(emotions.with_suffix(".json").read_text(encoding="utf-8"))
+    headings = ["required", "method", "F1 required (paper)", "F1 sensitive (paper)", "F1 sensitive, retrained",
+                "told as replaced, AUC", "the same, with the device", "P of sex (paper)", "P, retrained"]  # fmt: skip
+    lines = [[*place, *_study_row(part, more.get(place, []))] for place, part in found.items() if place[1] in STUDIED]
+    about = f"**{', '.join(made_with['corpora'])}** (%; {'; '.join(_study_facts(made_with, found))}):"
+    return [about, "", *table(headings, lines, 2), ""]
+
+
+def _study_facts(made_with: dict[str, Any], found: Mapping[tuple[str, str], Rows]) -> list[str]:
+    """What must be known beside the study's figures: where they come from, and what guessing gives."""
+    command = "aclipse reproduce rae-table3" + "".join(f" --set '{change}'" for change in made_with["changed settings"])
+    split = short([next(iter(found.values()))[0]["split"]])
+    lacking = ", ".join(name for name in made_with.get("the paper's corpora", []) if name not in made_with["corpora"])
+    constant = sorted(always(part, SENSITIVE) for (_, method), part in found.items() if method == RAW)
+    ends = "–".join(dict.fromkeys(f"{end:.0f}" for end in (*constant[:1], *constant[-1:])))
+    return [
+        "95 % intervals over speakers",
+        f"{made_with['folds']} of 5 rotations, {split}",
+        f"`{command}`, and likewise `rae-table4`",
+        "AUC: sensitive releases against neutral ones; of it and of P 50 is guessing",
+        *([f"who calls every clip sensitive has an F1 of {ends}"] if ends else []),
+        *([f"the paper’s figures are of {lacking}, too"] if lacking else []),
+    ]
+
+
+def _study_row(part: Rows, sex: Rows) -> list[str]:
+    private = {who: one(sex, attacker=who, metric="privacy") for who in (RISK, RETRAINED)}
+    read = [*(f1(part, role) for role in (REQUIRED, SENSITIVE)), private[RISK]]
+    beside = [score(row) + (f" ({row['paper']})" if row and row["paper"] else "") for row in read]
+    told = [score(one(part, attacker=who, metric="auc neutral")) for who in (REPLACED, AGAIN)]
+    return [*beside[:2], score(f1(part, SENSITIVE, RETRAINED)), *told, beside[2], score(private[RETRAINED])]
+
+
 def main(paths: list[str]) -> None:
-    """Write the sections of the runs and the study among ``paths``."""
-    beside = [Path(path) for path in paths if Path(path).name == "beside"]  # an audit with another run's protection
-    runs = [Path(path) for path in paths if not path.endswith(".csv") and Path(path) not in beside]
-    lines = [line for folder in runs for line in lines_of(read_run(folder))]
-    if lines:
-        write_section(README, "results", "make results", lines[:-1])
+    """Write the sections of the runs and the studies among ``paths``."""
+    studies = {Path(path).stem: Path(path) for path in paths if path.endswith(".csv")}
+    folders = [Path(path) for path in paths if not path.endswith(".csv")]
+    beside = [folder for folder in folders if folder.name == "beside"]  # an audit with another run's protection
+    runs = [read_run(folder) for folder in folders if folder not in beside]
+    vectors = [run for run in runs if releases(run) == "functionals"]
+    _write("results", [line for run in runs if run not in vectors for line in lines_of(run)])
     for folder in beside:
-        write_section(README, "beside results", "make results", beside_lines(read_run(folder)))
-    for study in (Path(path) for path in paths if path.endswith(".csv")):
-        write_section(README, "cloak results", "make results", cloak_lines(study))
+        _write("beside results", beside_lines(read_run(folder)))
+    if "cloak-fig4" in studies:
+        _write("cloak results", cloak_lines(studies["cloak-fig4"]))
+    tables = [studies[name] for name in ("rae-table3", "rae-table4") if name in studies]
+    study = study_lines(*tables) if len(tables) == 2 else []
+    _write("replacement results", [*study, *(line for run in vectors for line in (*replacement_lines(run), ""))])
+
+
+def _write(section: str, lines: Sequence[str]) -> None:
+    """One section, without a blank line at its end; nothing where there is nothing to say."""
+    if lines:
+        write_section(README, section, "make results", lines[:-1] if not lines[-1] else lines)
 
 
 if __name__ == "__main__":

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import zlib
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -18,6 +19,7 @@ from aclipse.corpora.manifest import Manifest
 if TYPE_CHECKING:
     from aclipse.experiments.recipe import Recipe  # loads torch, which the tests of corpora do without
 
+os.environ["CUDA_VISIBLE_DEVICES"] = ""  # tests compare to the bit, and put networks and signals on the processor
 settings.register_profile("unhurried", deadline=None)  # a busy machine is no failure
 settings.load_profile("unhurried")
 

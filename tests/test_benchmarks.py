@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -17,8 +18,10 @@ import measuring
 import page
 import results
 import steps
+import toy_rae
 import training_step
 from material import Size, like_iemocap, recognizers
+from toy_replacement import beside, write_vectors_run
 from toy_run import write_run
 
 from aclipse.contracts import SAMPLE_RATE
@@ -236,3 +239,63 @@ def test_the_readme_shows_the_ladder_and_the_subjects_of_a_run(tmp_path: Path, m
     (cascade,) = [line for line in lines if line.startswith("| cascade |")]
     assert cascade.startswith("| cascade | 64.0 [61.0–67.0] | 55.0 [52.0–58.0] | 66.0 [63.0–69.0] | 90.0 [87.0–93.0] |")
     assert [line.count("|") for line in lines if line.startswith(("| subject", "| chance"))] == [9, 9]
+
+
+def test_the_readme_shows_what_a_replacement_releases(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(results, "README", tmp_path / "README.md")
+    results.main([str(write_vectors_run(tmp_path / "run", beside()))])
+    lines = (tmp_path / "README.md").read_text(encoding="utf-8").splitlines()
+    assert lines[0] == "<!-- replacement results: begin (written by `make results`) -->"
+    assert lines[-1] == "<!-- replacement results: end -->"
+    assert lines[2] == (
+        "**toy**, required: sad, sensitive: happy, angry (split speaker-5fold/0 (seed 0) [5ab91c03d2e7]; level quick; "
+        "UAR %, of sentences accuracy %; 95 % intervals over speakers):"
+    )
+    assert lines[4] == (
+        "| subject | emotion, guiding | emotion, independent | emotion, retrained | sensitive, ignorant | "
+        "sensitive, retrained | sex, ignorant | sex, retrained | sentence, retrained | SNR dB |"
+    )
+    rows = {line.split(" | ")[0].removeprefix("| "): line.rstrip(" |").split(" | ")[1:] for line in lines[6:15]}
+    assert list(rows)[:5] == ["identity", "replacement", "cascade", "cloak-sound", "replacement rae-sad-drawn"]
+    assert rows["replacement"][3:5] == ["33.3 [33.3–33.3]", "71.0 [68.0–74.0]"]
+    assert rows["replacement"][5:] == ["57.0 [54.0–60.0]", "60.0 [57.0–63.0]", "55.0 [52.0–58.0]", "1.4 [1.4–1.4]"]
+    assert rows["chance"] == ["50.0", "50.0", "50.0", "33.3", "33.3", "50.0", "50.0", "8.0"]
+    said = [line for line in lines if line.startswith("* ")]
+    assert "UAR of 33 % (81 % before, 33 % by guessing)" in said[0] and "UAR of 71 %" in said[1]
+    assert sum("another protection that met the same attackers" in line for line in said) == 3
+
+
+def test_the_readme_shows_the_replacement_study(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(results, "README", tmp_path / "README.md")
+    emotions = toy_rae.write(tmp_path, "rae-table3", toy_rae.emotions(["sad"]))
+    results.main([str(emotions)])
+    assert not (tmp_path / "README.md").exists()  # one table alone is half of it
+    results.main([str(emotions), str(toy_rae.write(tmp_path, "rae-table4", toy_rae.sexes(["sad"])))])
+    lines = (tmp_path / "README.md").read_text(encoding="utf-8").splitlines()
+    assert lines[2] == (
+        "**crema-d, ravdess** (%; 95 % intervals over speakers; 2 of 5 rotations, rotation (seed 0); "
+        "`aclipse reproduce rae-table3`, and likewise `rae-table4`; AUC: sensitive releases against neutral ones; of "
+        "it and of P 50 is guessing; who calls every clip sensitive has an F1 of 69):"
+    )
+    methods = [line.split(" | ")[1] for line in lines if line.startswith("| sad")]
+    assert methods == ["raw", "rae + grl", "guided", "drawn"]
+    (grl,) = [line for line in lines if line.startswith("| sad | rae + grl")]
+    assert grl == (
+        "| sad | rae + grl | 58.0 [55.0–61.0] (58.4) | 12.0 [9.0–15.0] (2.2) | 72.0 [69.0–75.0] | 85.0 [82.0–88.0] | "
+        "72.0 [69.0–75.0] | 44.0 [41.0–47.0] (44.0) | 20.0 [17.0–23.0] |"
+    )
+    assert lines[-1] == "<!-- replacement results: end -->" and lines[-2].startswith("| sad | drawn")
+
+
+def test_the_readme_has_one_section_for_a_run_and_the_study(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(results, "README", tmp_path / "README.md")
+    missing = toy_rae.write(tmp_path, "rae-table3", toy_rae.emotions(["sad"], ["guided"]), ["crema-d"])
+    about = json.loads(missing.with_suffix(".json").read_text(encoding="utf-8"))
+    missing.with_suffix(".json").write_text(json.dumps({**about, "the paper's corpora": ["iemocap", "crema-d"]}))
+    paths = [missing, toy_rae.write(tmp_path, "rae-table4", []), write_vectors_run(tmp_path / "run")]
+    results.main([str(path) for path in paths])
+    text = (tmp_path / "README.md").read_text(encoding="utf-8")
+    assert text.count("replacement results: begin") == 1
+    assert text.index("| sad | guided |") < text.index("| replacement | 81.0")
+    assert "the paper’s figures are of iemocap, too" in text and "calls every clip" not in text
+    assert "| 70.0 [67.0–73.0] | – | – |" in text  # nobody read sex

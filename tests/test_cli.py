@@ -396,8 +396,8 @@ BAD_MANIFESTS = {
     "id,path\n,a.wav\n": "line 2: the id is empty",
     "id,path\na,\n": "line 2: the path is empty",
     "id,path\na,b,c\n": "line 2: has more values than the header",
-    "id,path\na,a.wav\n": "has a transcript and a speaker. Add those columns",
-    "id,path,speaker,transcript\na,a.wav,ann,\n": "has a transcript and a speaker. Add those columns",
+    "id,path\na,a.wav\n": "has a transcript and a speaker. Fill the manifest's columns",
+    "id,path,speaker,transcript\na,a.wav,ann,\n": "has a transcript and a speaker. Fill the manifest's columns",
     "id,path,speaker,transcript\na,a.wav,ann,Go.\n": "is neutral or happy or sad or angry. Choose from what it has: no",
 }
 

@@ -50,6 +50,13 @@ epochs = 1
 suppression_epochs = 1
 """
 
+TINY_REPLACEMENT = """
+[functionals]
+kind = "egemaps"
+[replacement]
+epochs = 2
+"""
+
 
 def block(marker: str) -> str:
     """The code block after a marker comment."""
@@ -76,6 +83,12 @@ def desk(tmp_path_factory: pytest.TempPathFactory) -> Path:
                 soundfile.write(audio / f"{actor}_{sentence}_{emotion}_XX.wav", wave, 16000)
     sexes = "".join(f"{actor},30,{('Male', 'Female')[actor % 2]}\n" for actor in range(1001, 1010))
     (folder / "PATH" / "VideoDemographics.csv").write_text("ActorID,Age,Sex\n" + sexes)
+    for actor in range(1, 11):
+        (folder / "RAVDESS" / f"Actor_{actor:02}").mkdir(parents=True)
+        for emotion in ("01", "03", "04", "05"):
+            wave = 0.1 * generator.standard_normal(8000)
+            name = f"03-01-{emotion}-01-01-01-{actor:02}.wav"
+            soundfile.write(folder / "RAVDESS" / f"Actor_{actor:02}" / name, wave, 16000)
     for name in ("talk.wav", "calls/one.wav", "calls/two.wav"):
         soundfile.write(folder / name, 0.1 * generator.standard_normal((44100, 2)), 44100)
     shutil.copytree(folder / "PATH", folder / "OUT")
@@ -121,6 +134,23 @@ def test_every_command_about_features_runs(desk: Path) -> None:
     assert "cloak-sound" in (desk / "runs" / "crema-d" / "audit" / "scores.csv").read_text(encoding="utf-8")
     assert (desk / "runs" / "cloak-crema-d" / "report" / "index.html").exists()
     assert (desk / "runs" / "reproduce" / "cloak-table1.md").exists()
+
+
+@pytest.mark.slow
+def test_every_command_about_vectors_runs(desk: Path) -> None:
+    pytest.importorskip("opensmile", reason="openSMILE's functionals need the extra opensmile")
+    (desk / "recipes" / "rae-sad.toml").write_text('release = "functionals"\n' + TINY_REPLACEMENT + TINY)
+    run("aclipse corpus import crema-d PATH -o crema-d.csv", desk)
+    for command in block("replacement").splitlines():
+        if " reproduce " in command:
+            command = command.split("#")[0] + " --set functionals.kind=log-mel --set replacement.epochs=1"
+            command += " --set risk.epochs=1"
+        run(command, desk)
+    rows = (desk / "vectors" / "features.csv").read_text(encoding="utf-8").splitlines()
+    assert len(rows) == 1 + 72 + 40
+    assert "F0semitoneFrom27.5Hz_sma3nz_amean" in (desk / "named" / "features.csv").read_text(encoding="utf-8")
+    assert (desk / "runs" / "rae-sad" / "report" / "index.html").exists()
+    assert (desk / "runs" / "reproduce" / "rae-table3.md").exists()
 
 
 @pytest.mark.slow

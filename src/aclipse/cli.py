@@ -8,6 +8,7 @@ import os
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from importlib import import_module
 from inspect import signature
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -34,12 +35,14 @@ Level = Literal["quick", "standard", "full"]
 Study = Literal[
     "table1", "fig3", "fig4", "fig5", "fig6", "fig7", "transfer",
     "cloak-table1", "cloak-table2", "cloak-fig4", "cloak-fig5",
+    "rae-table1", "rae-table3", "rae-table4", "rae-fig3",
 ]  # fmt: skip
+ROTATED = {"cloak": "cloaking", "rae": "replacing"}  # how studies that rotate speakers begin → who carries them out
 Labels = Literal["intended", "voted", "voice"]
 Threads = Annotated[
     int, typer.Option(min=0, help="Processor cores to use; 0: all. Results are the same for the same number.")
 ]
-Table = Literal["csv", "parquet"]
+TableKind = Literal["csv", "parquet"]
 Output = Annotated[Path, typer.Option("--output", "-o", help="Where to write.")]
 
 
@@ -183,7 +186,7 @@ def protect(
     keep_rate: Annotated[bool, typer.Option(help="Write at the input's sample rate, not at 16 kHz.")] = False,
     as_sound: Annotated[bool, typer.Option(help="Of a cloak: the sound of its features, not the features.")] = False,
     table: Annotated[
-        Table | None,
+        TableKind | None,
         typer.Option(help="Of a replacement autoencoder: write its table as features.csv or features.parquet."),
     ] = None,
     functionals: Annotated[
@@ -331,7 +334,7 @@ def reproduce(
         Study,
         typer.Argument(
             help="A table or figure of the Aclipse paper, or what moves between backbones; "
-            "cloak-…: one of the Cloak paper."
+            "cloak-…: one of the Cloak paper; rae-…: one of the replacement autoencoder's."
         ),
     ],
     corpora: Annotated[
@@ -339,8 +342,8 @@ def reproduce(
         typer.Option(
             "--corpus",
             metavar="MANIFEST",
-            help="IEMOCAP's, from `aclipse corpus import iemocap`. A cloak study takes several corpora, each with this "
-            "option, and of IEMOCAP and MSP-Improv what was improvised.",
+            help="IEMOCAP's, from `aclipse corpus import iemocap`. cloak-… and rae-… take several corpora, each with "
+            "this option; a cloak study of IEMOCAP and MSP-Improv what was improvised.",
         ),
     ],
     output: Annotated[
@@ -351,7 +354,7 @@ def reproduce(
         typer.Option(
             "--backbone",
             metavar="NAME[=WEIGHTS]",
-            help="One of the paper's four, from a folder or hub id; not of a cloak study.",
+            help="One of the paper's four, from a folder or hub id; not of cloak-… and rae-….",
         ),
     ] = None,
     kinds: Annotated[
@@ -360,16 +363,16 @@ def reproduce(
             "--split",
             metavar="KIND",
             help="utterance-kfold, leave-one-session-out, speaker-kfold "
-            "(default: the first, as the paper; and by session, or by speaker where there are none); not of a cloak "
-            "study, which rotates speakers.",
+            "(default: the first, as the paper; and by session, or by speaker where there are none); not of cloak-… "
+            "and rae-…, which rotate speakers.",
         ),
     ] = None,
     folds: Annotated[
-        int, typer.Option(min=1, max=5, help="How many of the five folds, or of the five rotations of a cloak study.")
+        int, typer.Option(min=1, max=5, help="How many of the five folds, or of the five rotations of speakers.")
     ] = 5,
     repeats: Annotated[
         int | None,
-        typer.Option(min=1, help="Trainings a fold, each with its own seed (default: 5 cascades; 1 of a cloak study)."),
+        typer.Option(min=1, help="Trainings a fold, each with its own seed (default: 5; 1 of cloak-… and rae-…)."),
     ] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what is left to train and how long.")] = False,
     changes: Annotated[
@@ -378,31 +381,24 @@ def reproduce(
             "--set",
             metavar="KEY=VALUE",
             help="Change a setting: cascade.epochs=20; of a cloak study cloak.epochs=20, attackers=[60] or "
-            "emotion.precision=bf16. What is unknown is answered with all there are.",
+            "emotion.precision=bf16; of rae-… functionals.kind=egemaps or risk.epochs=50. What is unknown is answered "
+            "with all there are.",
         ),
     ] = None,
     threads: Threads = 0,
 ) -> None:
     """Train what a table or figure of a paper needs, and write it with the paper's numbers beside ours."""
-    from aclipse.corpora import manifest
-    from aclipse.experiments import reproduction
     from aclipse.report.reproduced import draw
 
     _use(threads)
-    if study.startswith("cloak-"):
+    if study.partition("-")[0] in ROTATED:
         if backbones or kinds:
             raise typer.BadParameter(f"{study} takes no --backbone and no --split: it rotates speakers, see --folds")
-        table = _cloaking(study, corpora, output, (folds, repeats or 1), changes or [], dry_run, threads)
+        table = _rotated(study, corpora, output, (folds, repeats or 1), changes or [], dry_run, threads)
     else:
         if len(corpora) > 1:
-            raise typer.BadParameter(f"{study} takes one --corpus; several are for the studies named cloak-…")
-        size = folds, repeats or 5
-        plan = reproduction.make_plan(
-            study, manifest.read(corpora[0]), output, backbones or (), kinds or (), size, changes or ()
-        )
-        if dry_run:
-            _print_costs(reproduction.costs(plan))
-        table = None if dry_run else reproduction.reproduce(plan)
+            raise typer.BadParameter(f"{study} takes one --corpus; several are for the studies named cloak-… or rae-…")
+        table = _reproduced(study, corpora[0], output, backbones, kinds, (folds, repeats or 5), changes, dry_run)
     if table and _is_main():
         written = draw(table)
         _say(written[0].read_text(encoding="utf-8"))
@@ -423,7 +419,30 @@ def stand_ins(
         _say(f"{path.name} → {path}")
 
 
-def _cloaking(
+def _reproduced(
+    study: str,
+    corpus: Path,
+    output: Path,
+    backbones: list[str] | None,
+    kinds: list[str] | None,
+    size: tuple[int, int],
+    changes: list[str] | None,
+    dry_run: bool,
+) -> Path | None:
+    """A study of the Aclipse paper; gives its table, or says what it will cost."""
+    from aclipse.corpora import manifest
+    from aclipse.experiments import reproduction
+
+    plan = reproduction.make_plan(
+        study, manifest.read(corpus), output, backbones or (), kinds or (), size, changes or ()
+    )
+    if dry_run:
+        _print_costs(reproduction.costs(plan))
+        return None
+    return reproduction.reproduce(plan)
+
+
+def _rotated(
     study: str,
     corpora: list[Path],
     output: Path,
@@ -432,19 +451,20 @@ def _cloaking(
     dry_run: bool,
     threads: int,
 ) -> Path | None:
-    """A study of the Cloak paper; gives its table, or says what it will cost."""
+    """A study that rotates the speakers of some corpora; gives its table, or says what it will cost."""
     from aclipse.corpora import manifest
-    from aclipse.experiments import cloaking
 
-    plan = cloaking.make_plan(study, [manifest.read(path) for path in corpora], output, size, changes)
+    studies = import_module(f"aclipse.experiments.{ROTATED[study.partition('-')[0]]}")
+    plan = studies.make_plan(study, [manifest.read(path) for path in corpora], output, size, changes)
     if dry_run:
-        _print_cloaking_costs(cloaking.costs(plan), cloaking.workers(threads))
+        _print_rotated_costs(studies.costs(plan), studies.workers(threads))
         return None
     with _bar(study) as on_done:
-        return cloaking.reproduce(plan, threads, on_done)
+        table: Path = studies.reproduce(plan, threads, on_done)
+    return table
 
 
-def _print_cloaking_costs(costs: list[Any], workers: int) -> None:
+def _print_rotated_costs(costs: list[Any], workers: int) -> None:
     from rich.table import Table
 
     table = Table("work", "left", "there already", "minutes on one core", box=None)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -215,3 +216,53 @@ def test_the_real_corpus(real):
             assert len(counts[f"{part}-validation"]) == 2
         tested += its.ids("test")
     assert sorted(tested) == [clip.id for clip in clips]
+
+
+# --- by session
+
+
+def dyads(sessions: int, corpus: str = "iemocap") -> list[Clip]:
+    """A woman and a man in each session, two clips each."""
+    return [
+        Clip(f"{corpus}/{s}{sex}{n}", Path("x.wav"), f"{corpus}/{s}{sex}", sex, session=f"{corpus}/{s}",
+             extra={"corpus": corpus})
+        for s in range(sessions) for sex in ("female", "male") for n in range(2)
+    ]  # fmt: skip
+
+
+@given(st.integers(5, 9), st.integers(0, 9))
+def test_sessions_stay_whole_and_are_tested_once(sessions, seed):
+    clips = dyads(sessions)
+    parts = [rotation(clips, fold, seed, validation=0.25, by_session=True).parts for fold in range(5)]
+    for part in parts:
+        assert {role(part[c.id]) for c in clips} == set(SHARES)
+        for session in {c.session for c in clips}:
+            assert len({role(part[c.id]) for c in clips if c.session == session}) == 1
+        dealt = Counter(role(part[c.id]) for c in clips)
+        assert all(abs(dealt[name] / 4 - share * sessions) < 1 for name, share in SHARES.items())
+    for its in clips:
+        assert Counter(role(part[its.id]) for part in parts) == {"test": 1, "primary": 2, "adversary": 2}
+
+
+def test_validation_is_of_speakers_of_each_sex_whatever_their_session():
+    its = rotation(dyads(5), 0, validation=0.25, by_session=True)
+    assert sexes_in(its, dyads(5), "primary-validation") == {"female": 1, "male": 1}
+    assert its.speaker_independent
+
+
+@pytest.mark.parametrize("why", ["too few", "no session", "in two"])
+def test_speakers_are_dealt_out_where_sessions_cannot_be(why):
+    clips = dyads(4 if why == "too few" else 6)
+    if why == "no session":
+        clips[0] = replace(clips[0], session="")
+    if why == "in two":
+        clips[0] = replace(clips[0], session=clips[-1].session)
+    assert rotation(clips, 1, by_session=True) == rotation(clips, 1)
+
+
+def test_beside_a_corpus_of_sessions_another_is_dealt_out_by_speaker():
+    clips = [*dyads(5), *people("fm" * 5, corpus="actors")]
+    its, apart = rotation(clips, 2, by_session=True), rotation(clips, 2)
+    actors = [c.id for c in clips if c.extra["corpus"] == "actors"]
+    assert {role(its.parts[c]) for c in actors} == set(SHARES)
+    assert [role(its.parts[c]) for c in actors] == [role(apart.parts[c]) for c in actors]

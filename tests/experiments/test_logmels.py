@@ -24,7 +24,7 @@ from aclipse.corpora.manifest import Manifest
 from aclipse.errors import RecipeError
 from aclipse.evaluators.emotion import EMOTION
 from aclipse.experiments.ladder.signals import SILENT_DB
-from aclipse.experiments.ladder.subjects import FrontEnd
+from aclipse.experiments.ladder.subjects import FrontEnd, Seeded
 from aclipse.experiments.levels import LEVELS, AuditSettings
 from aclipse.experiments.logmels import LogMels
 from aclipse.experiments.medium import SOUND, Medium
@@ -172,13 +172,13 @@ def test_the_recordings_of_a_speaker_are_protected_once_for_their_scale(medium: 
             return wave
 
     ann = [clip for clip in corpus.clips if clip.speaker == "ann"]
-    release = FrontEnd(Counting(), 0, medium)
+    release = FrontEnd(Seeded(Counting(), 0), medium)
     for clip in ann[:3]:
         found = release(medium.speech([clip]).wave(0), clip)
         np.testing.assert_allclose(found, medium.speech([clip]).wave(0), atol=0.01)  # nothing was protected
     assert len(heard) == len(ann) + 3 and release.enrolment == len(corpus.clips)
     plain = replace(medium, settings=SETTINGS.model_copy(update={"normalisation": "none"}))
-    again = FrontEnd(Counting(), 0, plain)
+    again = FrontEnd(Seeded(Counting(), 0), plain)
     again.enrol("ann")
     assert len(heard) == len(ann) + 3 and again.enrolment == 0
 

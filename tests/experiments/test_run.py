@@ -465,7 +465,7 @@ def test_parts_have_the_emotions_asked_for_or_all(corpus: Manifest) -> None:
 BAD: dict[str, tuple[Callable[[Manifest], Manifest], str]] = {
     "no transcripts": (
         lambda m: changed(m, transcript=lambda c: ""),
-        r"no clip of 'tones' has a transcript and a speaker\. Add those columns",
+        r"no clip of 'tones' has a transcript and a speaker\. Fill the manifest",
     ),
     "no speakers": (lambda m: changed(m, speaker=lambda c: ""), "no clip of 'tones' has a transcript and a speaker"),
     "an emotion that no clip has": (

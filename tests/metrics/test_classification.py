@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn import metrics
 
-from aclipse.metrics.classification import accuracy, recalls, uar
+from aclipse.metrics.classification import accuracy, auc, f1, recalls, uar
 
 PAIRS = st.lists(st.tuples(st.sampled_from("ahns"), st.sampled_from("ahnsx")), min_size=1, max_size=60)
 
@@ -46,7 +46,35 @@ def test_nothing_gives_nan() -> None:
     assert math.isnan(accuracy([], [])) and math.isnan(uar([], [])) and recalls([], []) == {}
 
 
-@pytest.mark.parametrize("measure", [accuracy, recalls, uar])
+@pytest.mark.parametrize("measure", [accuracy, recalls, uar, lambda truth, read: f1(truth, read, "sad")])
 def test_different_lengths_are_refused(measure) -> None:
     with pytest.raises(ValueError, match="shorter"):
         measure(["sad", "happy"], ["sad"])
+
+
+@settings(deadline=None)
+@given(pairs=PAIRS)
+def test_f1_equals_scikit_learn(pairs: list[tuple[str, str]]) -> None:
+    truth, read = zip(*pairs, strict=True)
+    for label in sorted({*truth, *read}):
+        expected = metrics.f1_score(truth, read, labels=[label], average=None, zero_division=0)[0]
+        assert f1(truth, read, label) == pytest.approx(expected)
+    assert math.isnan(f1(truth, read, "nowhere"))
+
+
+@settings(deadline=None)
+@given(clips=st.lists(st.tuples(st.sampled_from([-2.0, 0.5, 0.5, 1e9]) | st.floats(-5, 5), st.booleans()), min_size=1))
+def test_auc_equals_scikit_learn_and_turns_round_with_the_scores(clips: list[tuple[float, bool]]) -> None:
+    scores, positive = zip(*clips, strict=True)
+    found = auc(scores, positive)
+    if len(set(positive)) < 2:
+        assert math.isnan(found)
+        return
+    assert found == pytest.approx(metrics.roc_auc_score(positive, scores))
+    assert auc([-score for score in scores], positive) == pytest.approx(1 - found)
+    assert auc([0.0] * len(scores), positive) == 0.5
+
+
+def test_auc_refuses_different_lengths() -> None:
+    with pytest.raises(ValueError, match="2 scores and 1 labels"):
+        auc([0.1, 0.2], [True])

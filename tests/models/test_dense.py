@@ -5,13 +5,14 @@ from __future__ import annotations
 import math
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
 from aclipse.errors import CorpusError, RunError
-from aclipse.models.dense import WIDTHS, DenseClassifier, LogOdds, RiskModel, trunk
+from aclipse.models.dense import WIDTHS, DenseClassifier, DenseEmbedder, LogOdds, RiskModel, trunk
 from aclipse.training.checkpoint import freeze, load_module, save_module
 
 SIZE = 12
@@ -141,3 +142,33 @@ def test_dropout_acts_while_learning_alone() -> None:
     assert torch.equal(classifier(x, lengths), classifier(x, lengths))
     classifier.train()
     assert not torch.equal(classifier(x, lengths), classifier(x, lengths))
+
+
+# --- voices
+
+
+def embedder() -> DenseEmbedder:
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(1)
+        return DenseEmbedder(("ann", "bob", "cat"), inputs=SIZE, size=5, widths=(16,), margin=0.3).eval()
+
+
+def test_an_embedding_has_length_1_and_does_not_depend_on_the_batch(tmp_path: Path) -> None:
+    made, (x, lengths) = embedder(), vectors()
+    whole = torch.from_numpy(np.stack(made.read(x, lengths)))
+    alone = torch.cat([made(x[i : i + 1], lengths[:1]) for i in range(len(x))]).detach()
+    torch.testing.assert_close(whole, alone)
+    torch.testing.assert_close(whole.norm(dim=1), torch.ones(len(x)))
+    save_module(tmp_path / "model", made)
+    again, _ = load_module(tmp_path / "model", DenseEmbedder)
+    assert torch.equal(torch.from_numpy(np.stack(again.read(x, lengths))), whole)
+
+
+def test_a_voice_is_learned_by_angles_with_a_margin() -> None:
+    made, (x, lengths) = embedder(), vectors(1)
+    cosines = F.cosine_similarity(made(x, lengths), made.centres).tolist()
+    odds = [15 * (cosine - (0.3 if place == 1 else 0)) for place, cosine in enumerate(cosines)]
+    expected = -math.log(math.exp(odds[1]) / sum(math.exp(one) for one in odds))
+    assert made.loss(x, lengths, ["bob"]).item() == pytest.approx(expected, abs=1e-4)
+    with pytest.raises(CorpusError, match=r"speakers \['eve'\] are none of the 3"):
+        made.loss(x, lengths, ["eve"])

@@ -102,7 +102,7 @@ class Vectors(Medium):
 
     def reads(self, network: Any) -> bool:
         given = settings_of(network)
-        return self.store.projection.size in (given.get("inputs"), given.get("size"))
+        return given.get("inputs", given.get("size")) == self.store.projection.size
 
     def analysed(self, wave: Wave) -> Features:
         """Functionals of a sound, not scaled."""

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from aclipse.report import cloak_figures, markup
 from aclipse.report.folder import RunFolder
 from aclipse.report.ladder import protector
-from aclipse.report.medium import releases_features
+from aclipse.report.medium import releases
 from aclipse.report.plates import plate
 from aclipse.report.released import centres, cloak_of
 from aclipse.report.vocabulary import SECRETS
@@ -28,7 +28,7 @@ Facts = Mapping[str, Any]
 
 def device(run: RunFolder) -> str:
     """What leaves the device: the steps on it, the settings of the noise, and where the noise was learned to be."""
-    if not releases_features(run):
+    if releases(run) != "features":
         return ""
     recipe = run.about["recipe"]
     cloak, features = recipe.get("cloak", {}), recipe.get("features", {})

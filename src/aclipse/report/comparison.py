@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from aclipse.report.folder import RunFolder
 from aclipse.report.ladder import Finding, counting, findings, protector, quality
+from aclipse.report.medium import medium_of
 from aclipse.report.rows import Score
 from aclipse.report.tables import Cell, Column, Table
 from aclipse.report.vocabulary import (
@@ -15,6 +16,7 @@ from aclipse.report.vocabulary import (
     TRAINED,
     format_interval,
     format_value,
+    metric_of,
     subject_rank,
     titled,
 )
@@ -43,11 +45,13 @@ class Compared:
 
 
 def columns(run: RunFolder) -> list[Column]:
-    """What is compared: emotion, words, what a cloak was to hide besides, and the cost; secrets named by the judge."""
+    """What is compared: emotion, what is to be hidden, and the cost; secrets beside the first are named as judges."""
+    main, *more = secrets(run)
+    label = "" if main == "words" else main
     return [
         *(Column("utility", "uar", level, "") for level in _LEVELS),
-        *(Column("privacy", "wer", level, "") for level in ("ignorant", _BEST)),
-        *(Column("privacy", SECRETS[name].metric, _BEST, name) for name in aims(run)),
+        *(Column("privacy", SECRETS[main].metric, level, label) for level in ("ignorant", _BEST)),
+        *(Column("privacy", SECRETS[name].metric, _BEST, name) for name in more),
         *(Column("quality", metric, "none", "") for metric in ("snr_db", "seconds")),
     ]
 
@@ -55,6 +59,11 @@ def columns(run: RunFolder) -> list[Column]:
 def headings(run: RunFolder) -> list[tuple[str, str]]:
     """The same in two short lines each, for a terminal: what, for whom."""
     return [_heading(column) for column in columns(run)]
+
+
+def secrets(run: RunFolder) -> list[str]:
+    """Whatever is compared of what a listener may be after, the main one first: by the medium, then `aims`."""
+    return list(dict.fromkeys((*medium_of(run).secrets, *aims(run))))
 
 
 def aims(run: RunFolder) -> list[str]:
@@ -111,14 +120,14 @@ def comparison_table(run: RunFolder) -> Table:
 
 
 def rivals(run: RunFolder) -> list[tuple[Finding, Finding, Finding, Finding]]:
-    """Trivial baselines that hide words and keep emotion about as well, each from the listener that counts.
+    """Trivial baselines that hide the main secret and keep emotion about as well, each from the listener that counts.
 
-    Each as (own words, its words, own emotion, its emotion): neither of our figures clearly beats its counterpart.
+    Each as (own secret, its secret, own emotion, its emotion): neither of our figures clearly beats its counterpart.
     """
-    own = protector(run.scores)
+    own, main = protector(run.scores), secrets(run)[0]
     present = [name for name in subjects(run) if name in BASELINES and name != BOUND]
     pairs = [
-        (best_attacker(run, own, "words"), best_attacker(run, name, "words"), *emotions(run, name))
+        (best_attacker(run, own, main), best_attacker(run, name, main), *emotions(run, name))
         for name in (present if own not in BASELINES else ())
     ]
     known = [(a, b, c, d) for a, b, c, d in pairs if a and b and c and d]
@@ -126,7 +135,8 @@ def rivals(run: RunFolder) -> list[tuple[Finding, Finding, Finding, Finding]]:
 
 
 def _ahead(own: Finding, other: Finding) -> bool:
-    return own.score.floor > other.score.ceiling
+    high, low = (own.score, other.score) if metric_of(own.score.metric).better > 0 else (other.score, own.score)
+    return high.floor > low.ceiling
 
 
 def emotions(run: RunFolder, name: str) -> tuple[Finding | None, Finding | None]:
@@ -139,17 +149,17 @@ def emotions(run: RunFolder, name: str) -> tuple[Finding | None, Finding | None]
 
 def _row(run: RunFolder, name: str) -> Compared:
     found = findings(run, name)
-    secrets = {SECRETS[secret].metric: secret for secret in ("words", *aims(run))}
-    return Compared(name, tuple(_figure(run, name, found, column, secrets) for column in columns(run)))
+    names = {SECRETS[secret].metric: secret for secret in secrets(run)}
+    return Compared(name, tuple(_figure(run, name, found, column, names) for column in columns(run)))
 
 
-def _figure(run: RunFolder, name: str, found: list[Finding], column: Column, secrets: dict[str, str]) -> Score | None:
+def _figure(run: RunFolder, name: str, found: list[Finding], column: Column, names: dict[str, str]) -> Score | None:
     if column.role == "quality":
         return _measured(run, name, column.metric)
     if column.knowledge == _BEST:
-        best = best_attacker(run, name, secrets[column.metric])
+        best = best_attacker(run, name, names[column.metric])
         return best.score if best else None
-    return heard_at(found, secrets.get(column.metric, "emotion"), column.knowledge)
+    return heard_at(found, names.get(column.metric, "emotion"), column.knowledge)
 
 
 def _heading(column: Column) -> tuple[str, str]:

@@ -26,7 +26,13 @@ PNG_DPI = 180
 INK, MUTED, GRID = "#1d1c1a", "#6f6a62", "#e6e2da"
 BLUE, ORANGE, GREEN, YELLOW, PINK, SKY = "#0072b2", "#d55e00", "#009e73", "#e69f00", "#cc79a7", "#56b4e9"
 OTHERS = ((ORANGE, "^"), (PINK, "P"), (SKY, "d"), ("#5b4a9c", "<"))
-SUBJECT_STYLE = {"identity": (INK, "s"), "cascade": (BLUE, "o"), "cloak": (ORANGE, "o"), "low-pass": (YELLOW, "v")} | {
+SUBJECT_STYLE = {
+    "identity": (INK, "s"),
+    "cascade": (BLUE, "o"),
+    "cloak": (ORANGE, "o"),
+    "replacement": ("#5b4a9c", "o"),
+    "low-pass": (YELLOW, "v"),
+} | {
     "white-noise": (GREEN, "D"),
     "silence": (MUTED, "X"),
     "speech-noise": (GREEN, "d"),
@@ -40,6 +46,7 @@ SUBJECT_STYLE = {"identity": (INK, "s"), "cascade": (BLUE, "o"), "cloak": (ORANG
     "pgd-100": (ORANGE, ">"),
 }
 SIDES = ((8, 7), (8, -9), (-8, 7), (-8, -9), (8, 0), (-8, 0), (0, 12), (0, -12))  # of a label, in points
+FARTHER = ((10, 24), (-10, 24), (10, -26), (-10, -26))  # where all of these are crowded
 THEME = {
     "font.family": ["DejaVu Sans"],  # ships with matplotlib, so every machine draws the same
     "font.size": 9.2,
@@ -109,18 +116,18 @@ def _with_palette(png: io.BytesIO) -> bytes:
 
 
 def place_labels(figure: Figure, axes: Axes, drawn: Iterable[Point], labels: Iterable[tuple[Point, str]]) -> None:
-    """Write each label beside its point, on the side where it covers the fewest drawn points and other labels."""
+    """Write each label beside its point, on the side where it covers no other label and the fewest drawn points."""
     from matplotlib.transforms import Bbox
 
     figure.draw_without_rendering()  # settles the layout, so that data can be mapped to pixels
     marks = axes.transData.transform(list(drawn))
-    taken = [Bbox.from_bounds(x - 2, y - 2, 4, 4) for x, y in marks]
+    taken = [(Bbox.from_bounds(x - 2, y - 2, 4, 4), 1) for x, y in marks]
     for point, text in labels:
-        notes = [_note(axes, point, text, side) for side in SIDES]
+        notes = [_note(axes, point, text, side) for side in (*SIDES, *FARTHER)]
         boxes = [note.get_window_extent() for note in notes]
-        covered = [sum(box.overlaps(other) for other in taken) + 1000 * _leaves(axes, box) for box in boxes]
+        covered = [sum(weight for other, weight in taken if box.overlaps(other)) + 1000 * _leaves(axes, box) for box in boxes]
         chosen = covered.index(min(covered))
-        taken.append(boxes[chosen])
+        taken.append((boxes[chosen], 100))
         for note in notes[:chosen] + notes[chosen + 1 :]:
             note.remove()
 

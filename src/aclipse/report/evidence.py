@@ -34,9 +34,11 @@ def investment(run: RunFolder) -> str:
     if not curves:
         return ""
     told = [f"{_curve_name(curve)}: {more_helps(curve)}" for curve in curves if len(curve.means()) > 1]
+    timed = any(point.minutes for curve in curves for point in curve.points)
+    axes = ", as clips (below) and minutes of speech (above)" if timed else ""
     caption = (
-        "What an attacker reads after learning from so many protected clips with transcripts or labels, as clips"
-        " (below) and minutes of speech (above). Bars: 95 % intervals; several marks at one budget: several seeds."
+        f"What an attacker reads after learning from so many protected clips with transcripts or labels{axes}. Bars:"
+        " 95 % intervals; several marks at one budget: several seeds."
         " Solid: the ignorant attacker, who learned from none. Dashed: the same listener on clean speech."
     )
     alt = "; ".join(
@@ -67,9 +69,10 @@ def attackers(run: RunFolder) -> str:
     own = [lesson for lesson in run.learning if lesson.subject == protector(run.scores)]
     lessons = [lesson for lesson in own if lesson.knowledge != "inverting"]  # which learns to undo, not to read
     if lessons:
+        wrong = "; for words: minus the word error rate" if any(row.secret == "words" for row in lessons) else ""
         caption = (
-            "Validation scores of the attackers while they learned from protected speech (the higher the better; for"
-            " words: minus the word error rate). A curve that has flattened has had its fill of epochs."
+            "Validation scores of the attackers while they learned from protected speech (the higher the better"
+            f"{wrong}). A curve that has flattened has had its fill of epochs."
         )
         names = ", ".join(dict.fromkeys(f"{row.secret} {row.knowledge}" for row in lessons))
         figure = attack_figures.learning_figure(lessons)
@@ -149,7 +152,7 @@ def _attacker(run: RunFolder, finding: Finding) -> tuple[str, ...]:
         format_value(metric, finding.clean.value) if finding.clean else "not tried",
         format_value(metric, finding.chance),
         format_value(metric, shuffled[0].value) if shuffled and score.knowledge in _TAUGHT else "",
-        f"{row.clips or 0:.0f} clips, {row.minutes or 0:.1f} min" if row else "",
+        _learned(row) if row else "",
         f"{row.epochs or 0:.0f} (best: {(row.best_epoch or 0) + 1:.0f})" if row else "",
         f"{_signed(row.before)} → {_signed(row.after)}" if row and row.after is not None else "",
         f"not shown: {finding.doubt}" if finding.doubt else "passed",
@@ -157,6 +160,11 @@ def _attacker(run: RunFolder, finding: Finding) -> tuple[str, ...]:
 
 
 _TAUGHT = ("retrained", "purified", "scratch")
+
+
+def _learned(row: Attacker) -> str:
+    """From how much an attacker learned; a vector has no length."""
+    return f"{row.clips or 0:.0f} clips" + (f", {row.minutes:.1f} min" if row.minutes else "")
 
 
 def _training(run: RunFolder, finding: Finding) -> Attacker | None:
@@ -190,9 +198,11 @@ def _groups(rows: Sequence[Slice]) -> Table:
         f"{by}: {group}": [_group_cell(group, [row for row in column if row.by == by]) for column in columns_of]
         for by, group in dict.fromkeys((row.by, row.group) for row in rows)
     }
-    several = {p[0] for p in places if sum(q[0] == p[0] and q[2] == p[2] for q in places) > 1}
+    titles = [Column(_role(metric), metric, level, "") for metric, judge, level in places]
+    seen = [(column.role, column.title) for column in titles]
     columns = [
-        Column(_role(metric), metric, level, judge if metric in several else "") for metric, judge, level in places
+        column._replace(judge=judge) if seen.count((column.role, column.title)) > 1 else column
+        for column, (_, judge, _) in zip(titles, places, strict=True)
     ]
     return Table(columns, cells, [""] * len(columns), [], [])
 

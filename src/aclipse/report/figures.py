@@ -23,6 +23,7 @@ History = Sequence[dict[str, float | None]]  # one row an epoch
 
 IGNORANT, BEST = "ignorant listener", "best attacker"
 PLANES = {"words": "words heard wrong (WER)"}  # how the axis is named, if not as in the ladder
+NAMED = {"sensitive": "sensitive emotions"}  # where a secret's short name is not enough
 READINGS = {"wer": ("words wrong (WER)", ORANGE), "uar": ("emotion (UAR)", BLUE), "accuracy": ("accuracy", SKY)}
 TERMS = {"cross_entropy": "emotion loss (CE)", "ctc": "word loss (CTC)", "snr_db": "SNR, dB"}
 
@@ -50,7 +51,7 @@ def plane_figure(run: RunFolder, secret: str = "words") -> Figure:
             "emotion guessed", (0.01, chance), (0, -4), xycoords=("axes fraction", "data"), va="top", **_SMALL
         )
     axes.set(xlabel=PLANES.get(secret, SECRETS[secret].axis), ylabel="emotion read right (UAR)")
-    axes.set_title(f"better: {secret} hidden, emotion kept ↗", loc="right", color=MUTED, fontsize=9)
+    axes.set_title(f"better: {NAMED.get(secret, secret)} hidden, emotion kept ↗", loc="right", color=MUTED, fontsize=9)
     axes.margins(0.1, 0.14)
     _private_to_the_right(axes, secret)
     axes.xaxis.set_major_formatter(PercentFormatter(1.0))
@@ -113,7 +114,7 @@ def confusion_figure(matrices: dict[str, NDArray[np.int64]], labels: Sequence[st
         ticks = range(len(labels))
         axes.set_xticks(ticks, labels, rotation=35, ha="right", rotation_mode="anchor", fontsize=min(small, 9))
         axes.set_yticks(ticks, labels, fontsize=min(small, 9))
-        axes.set_title(title, fontsize=min(small, 9.5))
+        axes.set_title(title, fontsize=min(small, 9.5 if len(matrices) < 4 else 7.5))
         axes.set_xlabel("emotion read")
         axes.grid(False)
         axes.tick_params(length=0)

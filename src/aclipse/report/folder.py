@@ -26,7 +26,7 @@ from aclipse.report.rows import (
 
 History = list[dict[str, float | None]]  # one row an epoch
 
-HISTORIES = ("emotion", "words", "cascade", "cloak/perturbation", "cloak/suppression")
+HISTORIES = ("emotion", "words", "cascade", "cloak/perturbation", "cloak/suppression", "replacement/*")  # patterns
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +57,8 @@ def read_run(run: Path) -> RunFolder:
     """
     if not run.is_dir():
         raise RunError(f"{run} is not a folder. Give the folder that `aclipse train` or `aclipse audit` wrote.")
-    histories = {part: _history(run / part / "history.csv") for part in HISTORIES}
+    parts = (path.relative_to(run).as_posix() for pattern in HISTORIES for path in sorted(run.glob(pattern)))
+    histories = {part: _history(run / part / "history.csv") for part in parts}
     audit = run / "audit"
     return RunFolder(
         path=run,

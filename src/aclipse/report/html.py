@@ -10,17 +10,17 @@ from pathlib import Path
 from string import Template
 
 from aclipse.atomic import write_text
-from aclipse.report import cloak, evidence, frontier, listening, methods, plates, sections, training
+from aclipse.report import cloak, evidence, frontier, listening, methods, plates, replacement, sections, training
 from aclipse.report.folder import RunFolder, read_run
 from aclipse.report.ladder import protector
 from aclipse.report.medium import medium_of
-from aclipse.report.vocabulary import SECRETS
-from aclipse.report.wording import headline, join, named
+from aclipse.report.wording import headline, told
 
 ORDER = (
     sections.ladder,
     sections.overview,
     cloak.device,
+    replacement.device,
     listening.clips,
     evidence.investment,
     evidence.attackers,
@@ -77,10 +77,8 @@ def render(run: RunFolder) -> str:
 
 def _lede(run: RunFolder) -> str:
     """What the protection is meant to do, and what the page shows."""
-    words, asked = medium_of(run), run.about.get("recipe", {}).get("cloak", {}).get("secrets", [])
-    secrets = join(SECRETS[name].thing for name in asked if name in SECRETS) or "much else"
-    meant = words.meant.format(protection=named(protector(run.scores)), secrets=secrets)
-    return LEDE.format(meant=meant, cost=words.cost)
+    words = medium_of(run)
+    return LEDE.format(meant=words.meant.format(**told(run)), cost=words.cost)
 
 
 def _facts(run: RunFolder) -> str:

@@ -13,7 +13,7 @@ from aclipse.report import beside, markup
 from aclipse.report.cloak_figures import features_figure
 from aclipse.report.folder import RunFolder
 from aclipse.report.ladder import protector
-from aclipse.report.medium import Medium, medium_of, releases_features
+from aclipse.report.medium import Medium, medium_of
 from aclipse.report.plates import plate
 from aclipse.report.released import centres, cloak_of, released
 from aclipse.report.rows import ClipScore
@@ -51,11 +51,11 @@ def clips(run: RunFolder) -> str:
         pairs.append((waves[0], waves[1]))
         drawn = pictures[name] if name in pictures else spectrogram_figure(*pairs[-1], rate)
         place = f"spectrogram-{run.listen['original'][name].stem}"
-        shown = plate(run, place, drawn, words.seen, "") if name in pictures or not releases_features(run) else ""
+        shown = plate(run, place, drawn, words.seen, "") if name in pictures or words.sounds else ""
         cards.append(_card(run, name, players, shown))
     if not cards:
         return ""
-    spectra = "" if releases_features(run) else _average(run, pairs, rate)
+    spectra = _average(run, pairs, rate) if words.sounds else ""
     return markup.section("listen", "Listen and look", markup.paragraph(words.listening), *cards, spectra)
 
 
@@ -69,7 +69,7 @@ def _voices(run: RunFolder) -> dict[str, dict[str, Path]]:
 
 def _pictures(run: RunFolder, names: Sequence[str]) -> dict[str, Figure]:
     """Of a run that releases features, those of each clip before and after."""
-    cloak = cloak_of(run) if releases_features(run) and names else None
+    cloak = cloak_of(run) if names and not medium_of(run).sounds else None
     if cloak is None:
         return {}
     hz = centres(cloak.features)

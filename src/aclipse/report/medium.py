@@ -1,32 +1,12 @@
-"""The words that differ between sound and features, which are what may leave a device; and what each subject is."""
+"""The words that differ by what may leave a device: sound, features, or one vector of a recording."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-
 from aclipse.report.folder import RunFolder
-from aclipse.report.vocabulary import AVERAGED, DRAWS, LISTENERS, METRICS, REFERENCES, metric_of
+from aclipse.report.medium_base import SUBJECTS, Medium
+from aclipse.report.medium_vectors import VECTORS
+from aclipse.report.vocabulary import AVERAGED, DRAWS, REFERENCES
 
-SUBJECTS = {
-    "identity": "speech as it was recorded: what listeners make of it is the mark to compare with",
-    "cascade": "the trained protection: one module obscures the words, a second wins emotion back",
-    "low-pass": "everything above a cut-off frequency removed",
-    "white-noise": "white noise added, as strong as the protection’s change",
-    "speech-noise": "noise with the average spectrum of speech added, as strong as the protection’s change",
-    "mp3": "MP3 at 8 kbit/s and back",
-    "mcadams": "the McAdams coefficient: formants moved, as in voice anonymisation",
-    "shuffle": "short pieces of sound in random order",
-    "source-only": "pitch and energy kept, the spectral envelope averaged away",
-    "label-only": "one fixed sound per emotion that a recogniser on the device found: an upper bound for the guiding"
-    " recogniser, useless to any other judge",
-    "pgd": "an adversarial change searched for each recording against the ignorant recogniser",
-    "pgd-10": "the same change searched in 10 steps",
-    "pgd-100": "the same change searched in 100 steps",
-    "silence": "an empty recording: hides everything, keeps nothing",
-    "cloak-sound": "another run’s protection: the noised features of Cloak, normalised by each speaker’s own"
-    " scale, which its device keeps, and made to sound by that of the training speakers",
-    "cloak-adaptive-sound": "the same, of Cloak with noise that depends on the segment",
-}
 _OF_FEATURES = {
     "identity": "features of speech as it was recorded: what listeners make of them is the mark to compare with",
     "cloak": "the trained protection: learned noise on normalised log-mel features, some of which it removes",
@@ -41,45 +21,6 @@ _OF_FEATURES = {
     "white-noise": "white noise added to the features, as strong as the protection’s change",
     "silence": "features that are all zero: hide everything, keep nothing",
 }
-
-
-@dataclass(frozen=True)
-class Medium:
-    """How a report speaks of what leaves the device."""
-
-    meant: str  # what the protection is meant to do
-    nothing_left: str  # the headline of a protection that leaves nothing
-    nearly_nothing: str  # the same as a remark; {change}
-    loud: str  # a change stronger than the speech; {snr}
-    written: str  # where a guided protection may write the class
-    quality: str  # title of the section on quality
-    against: str  # caption of its table
-    cost: str  # what the page shows of it
-    limit: str  # of what "hidden" says
-    unmeasured: str  # secrets that nobody was after; {}
-    measured: str  # the change on a terminal; {}
-    listening: str  # how to listen and to look
-    seen: str  # what the picture of a clip shows
-    played: str  # what listeners got
-    heard: str  # heading of the words that they made of it
-    voices: dict[str, str]  # how a player is named → whose clips it plays; the protection's is named ""
-    groups: dict[str, str] = field(default_factory=dict)  # headings of columns that are called otherwise
-    subjects: dict[str, str] = field(default_factory=dict)
-    listeners: dict[str, str] = field(default_factory=dict)
-    metrics: dict[str, str] = field(default_factory=dict)
-
-    def subject(self, name: str) -> str:
-        """What a row of the tables is; "" for a stranger."""
-        return self.subjects.get(name, "")
-
-    def listener(self, level: str) -> str:
-        """Who listens at a level of knowledge."""
-        return self.listeners.get(level, LISTENERS[level])
-
-    def meaning(self, metric: str) -> str:
-        """What a figure says."""
-        return self.metrics.get(metric, METRICS[metric].meaning if metric in METRICS else metric_of(metric).meaning)
-
 
 SOUND = Medium(
     meant="A recording tells two things at once: what was said and how the speaker felt. {protection} is meant to"
@@ -103,6 +44,7 @@ SOUND = Medium(
     played="played",
     heard="words heard",
     voices={"original": "original", "protected": ""},
+    unused=("cloak", "features", "replacement", "functionals"),
     subjects=SUBJECTS,
 )
 FEATURES = Medium(
@@ -137,6 +79,8 @@ FEATURES = Medium(
         "its features, made to sound": "identity",
         "released features, made to sound": "",
     },
+    unused=("cascade", "replacement", "functionals"),
+    sounds=False,
     subjects={**{name: text for name, text in SUBJECTS.items() if name in REFERENCES}, **_OF_FEATURES},
     listeners={
         "ignorant": "trained on features of clean speech and left as it is: an attacker who does not know of the"
@@ -161,11 +105,14 @@ FEATURES = Medium(
 )
 
 
+MEDIA = {"sound": SOUND, "features": FEATURES, "functionals": VECTORS}
+
+
 def medium_of(run: RunFolder) -> Medium:
     """How a report on this run speaks."""
-    return FEATURES if releases_features(run) else SOUND
+    return MEDIA.get(releases(run), SOUND)
 
 
-def releases_features(run: RunFolder) -> bool:
-    """Whether features leave the device, and no sound."""
-    return bool(run.about.get("recipe", {}).get("release") == "features")
+def releases(run: RunFolder) -> str:
+    """What leaves the device, as the recipe calls it: sound where it does not say."""
+    return str(run.about.get("recipe", {}).get("release", "sound"))

@@ -7,12 +7,13 @@ from typing import Any
 
 from aclipse.report import markup
 from aclipse.report.folder import RunFolder
-from aclipse.report.medium import medium_of, releases_features
+from aclipse.report.medium import medium_of
 from aclipse.report.rows import Score
 from aclipse.report.verdicts import RULES
 from aclipse.report.vocabulary import SECRETS, format_interval, format_value, level_name, metric_of
 from aclipse.report.wording import join
 
+_WER = "The word error rate is taken over the whole test set: all errors divided by all words said."
 LIMIT = "Whatever makes every listener fail looks private. Read error rates together with level and SNR."
 
 
@@ -20,8 +21,8 @@ def provenance(run: RunFolder) -> str:
     """Settings, hashes and environment: what it takes to make the same run again."""
     known = ("aclipse", "created", "seed", "corpus", "split", "weights", "environment")
     facts = {name: run.about[name] for name in known if name in run.about}
-    unused = ("cascade",) if releases_features(run) else ("cloak", "features")
-    recipe = flatten({name: own for name, own in run.about.get("recipe", {}).items() if name not in unused})
+    recipe = run.about.get("recipe", {}).items()
+    recipe = flatten({name: own for name, own in recipe if name not in medium_of(run).unused})
     return markup.section(
         "settings",
         "Settings, hashes, environment",
@@ -36,7 +37,7 @@ def methods(run: RunFolder) -> str:
         "Intervals are 95 % intervals from a bootstrap over speakers: whole speakers are drawn again with replacement,"
         " because clips of one voice are no independent evidence. They cover the choice of test speakers, not another"
         " training with another seed.",
-        "The word error rate is taken over the whole test set: all errors divided by all words said.",
+        *([_WER] if any(score.metric == "wer" for score in run.scores) else []),
         "A figure in bold is ahead of every other protection with intervals apart; clean speech and silence are the two"
         " ends of the scale and take no part, nor does a mean of several releases. Where intervals overlap,"
         " nothing is ranked.",
@@ -72,8 +73,10 @@ def flatten(settings: dict[str, Any], prefix: str = "") -> Iterator[tuple[str, s
 
 def _unmeasured(run: RunFolder) -> list[str]:
     metrics = {score.metric for score in run.scores}
-    things = [secret.thing for secret in SECRETS.values() if secret.metric not in metrics]
-    return [medium_of(run).unmeasured.format(join(things))] if things else []
+    words = medium_of(run)
+    asked = (secret for secret in SECRETS.values() if secret.name not in words.impossible)
+    things = [secret.thing for secret in asked if secret.metric not in metrics]
+    return [words.unmeasured.format(join(things))] if things else []
 
 
 def _speakers(split: str) -> list[str]:

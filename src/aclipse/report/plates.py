@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from aclipse.report import figures, markup
-from aclipse.report.comparison import aims
+from aclipse.report.comparison import secrets
 from aclipse.report.drawing import save_figure
 from aclipse.report.folder import RunFolder
 from aclipse.report.ladder import protector
@@ -62,8 +62,8 @@ def confusions(run: RunFolder) -> str:
 
 
 def plane(run: RunFolder) -> str:
-    """Privacy against utility, all subjects: of words, then of what a cloak was trained to hide."""
-    drawn = (_plane(run, secret) for secret in ("words", *aims(run)))
+    """Privacy against utility, all subjects: of the main secret, then of the others that are compared."""
+    drawn = (_plane(run, secret) for secret in secrets(run))
     return markup.section("plane", "Privacy against utility", *drawn)
 
 

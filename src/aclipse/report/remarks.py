@@ -5,13 +5,13 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
-from aclipse.report import beside
+from aclipse.report import beside, replacement
 from aclipse.report.comparison import rivals
 from aclipse.report.folder import RunFolder
 from aclipse.report.ladder import Finding, findings, is_silent, protector, quality
 from aclipse.report.medium import medium_of
 from aclipse.report.vocabulary import BOUND, SECRETS, TRAINED, UTILITY, format_value, level_name
-from aclipse.report.wording import join, percent
+from aclipse.report.wording import join, percent, told
 
 LOUD_CHANGE_DB = 0.0  # SNR at which the change is as strong as the speech
 
@@ -19,11 +19,13 @@ LOUD_CHANGE_DB = 0.0  # SNR at which the change is as strong as the speech
 def remarks(run: RunFolder) -> list[str]:
     """What a reader must know beside the findings: silence, brute force, attackers not tried, cheaper rivals."""
     found = findings(run)
-    notes = [*_sound_remarks(run), *_attacker_remarks(run, found)]
+    asked = told(run)
+    notes = [*replacement.hidden(run), *(text.format(**asked) for text in medium_of(run).notes)]
+    notes += [*_sound_remarks(run), *_attacker_remarks(run, found)]
     if any(None in (finding.score.low, finding.score.high) for finding in found):
         notes.append("Figures without an interval were judged by their bare value; those verdicts are less safe.")
     notes += beside.sentences(run)
-    notes += _rivals(rivals(run))
+    notes += cheaper(run)
     if any(score.subject == BOUND for score in run.scores):
         notes.append(
             f"“{BOUND}” is the bound: it plays one fixed sound per class that a recogniser on the device found. No"
@@ -61,19 +63,21 @@ def _attacker_remarks(run: RunFolder, found: Sequence[Finding]) -> list[str]:
     return notes
 
 
-def _rivals(found: Sequence[tuple[Finding, Finding, Finding, Finding]]) -> list[str]:
-    """One sentence on all trivial baselines that do about as well."""
+def cheaper(run: RunFolder) -> list[str]:
+    """One sentence on all trivial baselines that do about as well, if there are any."""
+    found = rivals(run)
     if not found:
         return []
-    words, _, emotion, _ = (finding.score for finding in found[0])
+    main, _, emotion, _ = (finding.score for finding in found[0])
+    secret = SECRETS[found[0][0].secret]
+    axis = "words wrong" if secret.name == "words" else secret.axis.removesuffix(" (UAR)")
     theirs = [
-        f"“{its.score.subject}” ({percent(its.score.value)} of words wrong, emotion read right in"
-        f" {percent(e.score.value)})"
+        f"“{its.score.subject}” ({percent(its.score.value)} of {axis}, emotion read right in {percent(e.score.value)})"
         for _, its, _, e in found
     ]
     several = "Trivial baselines are" if len(found) > 1 else "A trivial baseline is"
     return [
-        f"{several} not clearly worse: {join(theirs)}. Here it is {percent(words.value)} and"
-        f" {percent(emotion.value)}, for the strongest attacker on words and the"
+        f"{several} not clearly worse: {join(theirs)}. Here it is {percent(main.value)} and"
+        f" {percent(emotion.value)}, for the strongest attacker on {secret.thing.removeprefix('the ')} and the"
         f" {level_name(emotion.knowledge, emotion.role)} judge of emotion."
     ]

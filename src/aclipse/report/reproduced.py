@@ -9,12 +9,13 @@ from typing import Any
 
 from aclipse.atomic import read_table, write_text
 from aclipse.report import reproduced_cloak as cloak
-from aclipse.report import reproduced_rae as rae
+from aclipse.report import reproduced_rae_notes as rae
 from aclipse.report.drawing import save_figure
 from aclipse.report.reproduced_cloak_figures import SWEEPS
 from aclipse.report.reproduced_cloak_findings import FINDINGS as CLOAK_FINDINGS
 from aclipse.report.reproduced_cloak_map import MAPS
 from aclipse.report.reproduced_figures import FIGURES, METRICS, Rows, binned, by, ours, short
+from aclipse.report.reproduced_rae import TEXTS as RAE_TEXTS
 from aclipse.report.reproduced_rae_figures import FIGURES as RAE_FIGURES
 from aclipse.report.reproduced_rae_findings import FINDINGS as RAE_FINDINGS
 from aclipse.report.reproduced_rae_findings import FURTHER as RAE_FURTHER
@@ -108,7 +109,7 @@ def facts(made_with: dict[str, Any], study: str = "") -> list[str]:
     corpus, folds, repeats = made_with["corpus"], made_with["folds"], made_with.get("repeats", 1)
     same = corpus == "iemocap" if weights else cloak.are_all_corpora(made_with["corpora"])
     foreign = ", which is not the paper's: its columns are for orientation" * (not same)
-    if study.startswith("rae-"):
+    if study in RAE_TEXTS:
         foreign = rae.beside_the_paper(made_with["corpora"])
     runs = f"Rotations: {folds} of 5; repeats: {repeats} (the paper: 5 and 1)."
     if weights:
@@ -117,6 +118,7 @@ def facts(made_with: dict[str, Any], study: str = "") -> list[str]:
         f"Corpus: {corpus} [{made_with['corpus hash']}]{foreign}.",
         runs,
         f"Settings unlike the paper's protocol: {changed}.",
+        *(rae.about(made_with) if study in RAE_TEXTS else ()),
     ]
 
 
@@ -143,6 +145,6 @@ NOTES = (
 )
 TEXTS: dict[str, Callable[[Rows], Rows]] = {
     "table1": paper_and_ours, "transfer": paper_and_ours, "fig4": side_by_side, "fig5": side_by_side,
-} | cloak.TEXTS | rae.TEXTS  # fmt: skip
+} | cloak.TEXTS | RAE_TEXTS  # fmt: skip
 FINDINGS: dict[str, Callable[[Rows], list[str]]] = {"fig4": ahead, "fig5": ahead} | CLOAK_FINDINGS | RAE_FINDINGS
 DRAWN = FIGURES | SWEEPS | MAPS | RAE_FIGURES

@@ -22,6 +22,7 @@ from aclipse.report.reproduced_rae import (
     RETRAINED,
     RISK,
     SENSITIVE,
+    always,
     cells,
     one,
     ordered,
@@ -37,14 +38,16 @@ SMALL, TINY = 7.4, 6.6  # points
 CONFUSED = (*AS_THE_PAPER, GUIDED, DRAWN)
 TITLES = {method: f"{method}\n{name.replace(' ', chr(10), 1)}" for method, name in AS_THE_PAPER.items()}
 ASIDE = 0.2  # of a line, that two attackers of one method stand apart
-KNOWS_RAW: dict[str, Any] = {"marker": "o", "ms": 3.6}
-LEARNS: dict[str, Any] = {"marker": "o", "ms": 3.6, "mfc": "white", "mew": 1.1}
-DEVICE: dict[str, Any] = {"marker": "^", "ms": 3.8}
+KNOWS_RAW: dict[str, Any] = {"marker": "o", "ms": 3.2}
+LEARNS: dict[str, Any] = {"marker": "o", "ms": 3.2, "mfc": "white", "mew": 1.1}
+DEVICE: dict[str, Any] = {"marker": "^", "ms": 3.4}
 PAPER: dict[str, Any] = {"marker": "D", "ms": 5.8, "mfc": "none", "mew": 0.8}
+GUESSING: dict[str, Any] = {"ls": ":", "lw": 1.0}
+CONSTANT: dict[str, Any] = {"ls": (0, (4, 2)), "lw": 0.8}
 PANELS = (  # what is shown, in which colour, by whom it is read and how that is drawn
     ("required emotion\nF1, %, better →", BLUE, REQUIRED, "f1", {RISK: KNOWS_RAW, RETRAINED: LEARNS}),
     ("sensitive emotions\nF1, %, ← better", ORANGE, SENSITIVE, "f1", {RISK: KNOWS_RAW, RETRAINED: LEARNS}),
-    ("told from neutral ones\nAUC, %, ← better", PINK, SENSITIVE, "auc neutral", {REPLACED: LEARNS, AGAIN: DEVICE}),
+    ("sensitive or neutral?\nAUC, %, ← better", PINK, SENSITIVE, "auc neutral", {REPLACED: LEARNS, AGAIN: DEVICE}),
 )
 
 
@@ -54,8 +57,9 @@ def _emotions(rows: Rows, folder: Path) -> dict[str, Figure]:
     from matplotlib.figure import Figure
 
     methods, scenarios = ordered(rows), by(rows, "scenario")
-    figure = Figure(figsize=(BROAD, 0.9 + len(scenarios) * (0.52 + 0.185 * len(methods))))
-    parts = figure.subfigures(len(scenarios), 1, squeeze=False)[:, 0]
+    heights = [0.52 + 0.37 * (not place) + 0.17 * max(len(methods), 2) for place in range(len(scenarios))]
+    figure = Figure(figsize=(BROAD, 0.62 + sum(heights)))
+    parts = figure.subfigures(len(scenarios), 1, squeeze=False, height_ratios=heights)[:, 0]
     for place, (part, ((scenario,), own)) in enumerate(zip(parts, scenarios.items(), strict=True)):
         _scenario(part, own, methods, titled=not place)
         part.suptitle(f"{scenario} required", x=0.01, ha="left", fontsize=SMALL + 1, fontweight="bold")
@@ -70,7 +74,7 @@ def _scenario(part: SubFigure, rows: Rows, methods: list[str], titled: bool) -> 
         chosen = [row for row in rows if (row["role"], row["metric"]) == (role, metric)]
         _frame(axes, title if titled else "", methods)
         _asked(axes, role, metric, chosen)
-        _guessing(axes, chosen)
+        _guessing(axes, chosen, always(rows, role) if metric == "f1" else np.nan)
         for place, (attacker, look) in enumerate(attackers.items()):
             found = [one(chosen, method=method, attacker=attacker) for method in methods]
             _scores(axes, found, ASIDE * (2 * place - 1), colour, look)
@@ -78,7 +82,7 @@ def _scenario(part: SubFigure, rows: Rows, methods: list[str], titled: bool) -> 
 
 def _frame(axes: Axes, title: str, methods: list[str]) -> None:
     axes.set_title(title, fontsize=SMALL)
-    axes.set_xlim(-3, 103)
+    axes.set_xlim(-5, 105)
     axes.set_xticks([0, 50, 100])
     axes.set_yticks(range(len(methods)), methods)
     axes.set_ylim(len(methods) - 0.4, -0.75)
@@ -99,14 +103,17 @@ def _asked(axes: Axes, role: str, metric: str, rows: Rows) -> None:
     """Shade where the paper's attacker is asked to be."""
     raw = one(rows, method=RAW, attacker=RISK)
     if metric == "f1" and role == SENSITIVE:
-        axes.axvspan(-3, MOST_SENSITIVE, color=GREEN, alpha=0.14, lw=0)
+        axes.axvspan(-5, MOST_SENSITIVE, color=GREEN, alpha=0.14, lw=0)
     if metric == "f1" and role == REQUIRED and raw:
-        axes.axvspan(number(raw["value"]) - MOST_LOST, 103, color=GREEN, alpha=0.14, lw=0)
+        axes.axvspan(number(raw["value"]) - MOST_LOST, 105, color=GREEN, alpha=0.14, lw=0)
 
 
-def _guessing(axes: Axes, rows: Rows) -> None:
+def _guessing(axes: Axes, rows: Rows, constant: float) -> None:
+    """What one gets without listening: drawing lots, and with the same answer for every clip."""
     for chance in sorted({number(row["chance"]) for row in rows if np.isfinite(number(row["chance"]))}):
-        axes.axvline(chance, color=MUTED, lw=1, ls=":", zorder=1)
+        axes.axvline(chance, color=MUTED, zorder=1, **GUESSING)
+    if np.isfinite(constant):
+        axes.axvline(constant, color=MUTED, zorder=1, **CONSTANT)
 
 
 def _legend(figure: Figure) -> None:
@@ -115,7 +122,8 @@ def _legend(figure: Figure) -> None:
 
     looks = {
         "the paper's attacker": KNOWS_RAW, "trained on releases": LEARNS, "has the device": DEVICE,
-        "the paper's figure": PAPER, "guessing": {"ls": ":", "lw": 1},
+        "the paper's figure": PAPER, "guessing": GUESSING,
+        "always the same answer": CONSTANT,
     }  # fmt: skip
     handles: list[Any] = [
         Line2D([], [], label=label, **({"color": MUTED, "ls": ""} | look)) for label, look in looks.items()
@@ -141,7 +149,7 @@ def _matrices(rows: Rows, attacker: str) -> Figure:
 
     shown = [method for method in ordered(rows) if method in CONFUSED] or ordered(rows)
     scenarios, places = [scenario for (scenario,) in by(rows, "scenario")], cells(rows)
-    figure = Figure(figsize=(max(0.95 + 0.71 * len(shown), 2.2), 1.3 + 0.7 * len(scenarios)))
+    figure = Figure(figsize=(max(0.95 + 0.71 * len(shown), 2.3), 1.4 + 0.7 * len(scenarios)))
     grid = figure.subplots(len(scenarios), len(shown), squeeze=False, sharex=True, sharey=True)
     for line, scenario in zip(grid, scenarios, strict=True):
         line[0].set_ylabel(f"{scenario}\nrequired", fontsize=SMALL, fontweight="bold")
@@ -151,8 +159,9 @@ def _matrices(rows: Rows, attacker: str) -> Figure:
         axes.set_title(TITLES.get(method, method), fontsize=SMALL)
     for axes in grid[-1]:
         axes.set_xticks(range(len(CLASSES)), CLASSES, rotation=90)
-    who = {RISK: "the paper's attacker", RETRAINED: "one that retrains on releases"}[attacker]
-    figure.supxlabel(f"read by {who}, % of the true class (left)", fontsize=SMALL)
+    who = {RISK: "the paper's attacker", RETRAINED: "one that retrains"}[attacker]
+    apart = ", " if len(shown) > 3 else ",\n"
+    figure.supxlabel(f"read by {who}{apart}% of the true class (left)", fontsize=SMALL)
     return figure
 
 

@@ -22,15 +22,20 @@ def change(row: Row) -> str:
     return minus(f", {number(row['change']):+.1f}{sure} against raw vectors")
 
 
-def guessing(row: Row) -> str:
-    """What one gets without listening."""
-    chance = number(row.get("chance"))
-    return f" (guessing: {chance:.1f})" if np.isfinite(chance) else ""
+def guessing(row: Row, constant: float = float("nan")) -> str:
+    """What one gets without listening: by drawing lots, and by always saying the same if that is told.
+
+    >>> guessing({"chance": "40"}, 68.42), guessing({"chance": ""})
+    (' (guessing: 40.0; saying so of every clip: 68.4)', '')
+    """
+    found = {"guessing": number(row.get("chance")), "saying so of every clip": constant}
+    said = [f"{how}: {figure:.1f}" for how, figure in found.items() if np.isfinite(figure)]
+    return f" ({'; '.join(said)})" if said else ""
 
 
 def reported(row: Row) -> str:
     """The paper's figure, where it has one."""
-    return f" (the paper: {row['paper']})" if row["paper"] else ""
+    return f"; the paper: {row['paper']}" if row["paper"] else ""
 
 
 def moved(what: str, old: Row, new: Row) -> str:

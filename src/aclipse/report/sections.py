@@ -11,13 +11,7 @@ from aclipse.report.plates import emotion_labels
 from aclipse.report.remarks import remarks
 from aclipse.report.tables import QUALITY, Column, Table, score_table
 from aclipse.report.vocabulary import LEVELS, SECRETS, UTILITY, level_name, metric_of
-from aclipse.report.wording import join
-
-_GUIDE = (
-    "A row is one way to treat speech. UAR is the share of emotions read right: high is useful. WER is the share of"
-    " words heard wrong: high is private; the best attacker is whichever listener got most words among those that"
-    " passed their own check and that every row has met."
-)
+from aclipse.report.wording import join, told
 
 _AIMED = (
     "Of {} the best attacker’s figure is shown, too: a UAR is low where little gets through, an error rate (EER) high."
@@ -56,23 +50,24 @@ def ladder(run: RunFolder) -> str:
 def overview(run: RunFolder) -> str:
     """Every subject beside the protector: in short, then each secret at every level."""
     table, words, kinds = comparison_table(run), medium_of(run), beside.kinds(run)
-    aimed = join(SECRETS[name].thing for name in aims(run))
-    told = [(name, text) for name, text in words.subjects.items() if name in table.rows]
-    told += [(metric_of(c.metric).name, words.meaning(c.metric)) for c in _once(table)]
+    aimed = join(SECRETS[name].thing for name in aims(run) if name not in words.secrets)
+    guide = words.table.format(**told(run))
+    meant = [(name, words.subject(name)) for name in table.rows if words.subject(name)]
+    meant += [(metric_of(c.metric).name, words.meaning(c.metric)) for c in _once(table)]
     return markup.section(
         "table",
         "Side by side with other protections and simple means"
         if beside.OTHER in kinds.values()
         else "Side by side with simple means",
         markup.paragraph(
-            " ".join(filter(None, (_GUIDE, _AIMED.format(aimed) if aimed else "", _BESIDE if kinds else "")))
+            " ".join(filter(None, (guide, _AIMED.format(aimed) if aimed else "", _BESIDE if kinds else "")))
         ),
         markup.score_table(
             table, "What listeners still read, and what it costs", protector(run.scores), kinds, words.groups
         ),
         note(run, table),
         markup.fold("Every secret at every level", "".join(_secret_tables(run))),
-        markup.fold("What the words in this table mean", markup.terms(told)),
+        markup.fold("What the words in this table mean", markup.terms(meant)),
     )
 
 
@@ -82,17 +77,14 @@ def emotion(run: RunFolder) -> str:
     levels = {column.knowledge for column in table.columns}
     if len(levels) < 2:
         return ""
-    told = (
-        f"A protection that was trained with a recogniser can simply write the class {medium_of(run).written}, where"
-        " that recogniser finds it; one retrained on protected speech can learn to find it too. Only the independent"
-        " judge, of another architecture and heard by nobody in training, shows that emotion itself survived."
-    )
+    words = medium_of(run)
+    text = words.survived.format(written=words.written)
     if "transferred" not in levels:
-        told += " It was not heard here, so that is not known."
+        text += " It was not heard here, so that is not known."
     return markup.section(
         "emotion",
         "Did emotion itself survive?",
-        markup.paragraph(told),
+        markup.paragraph(text),
         markup.score_table(
             table, "Emotions read right (UAR), by three kinds of judges", protector(run.scores), beside.kinds(run)
         ),

@@ -1,15 +1,15 @@
-"""How training went: of the protection, be it of sound or of features, and of the recognisers that guided it."""
+"""How training went: of the protection, whatever it releases, and of the recognisers that guided it."""
 
 from __future__ import annotations
 
-from aclipse.report import cloak, figures, markup
+from aclipse.report import cloak, figures, markup, replacement
 from aclipse.report.folder import RunFolder
 from aclipse.report.plates import plate
 
 
 def training(run: RunFolder) -> str:
     """How training went, on validation clips."""
-    parts = [cloak.training(run)]
+    parts = [cloak.training(run), replacement.training(run)]
     if rows := run.history.get("cascade"):
         chosen = [str(i) for i, row in enumerate(rows, start=1) if row.get("chosen")]
         caption = (

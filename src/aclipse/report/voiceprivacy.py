@@ -13,7 +13,7 @@ from typing import Any
 
 from aclipse.atomic import write_text
 from aclipse.report.folder import RunFolder
-from aclipse.report.medium import releases_features
+from aclipse.report.medium import medium_of
 from aclipse.report.rows import Score, Slice
 
 ORIGINAL = "identity"  # the subject that is clean speech
@@ -30,9 +30,9 @@ def write(run: RunFolder, folder: Path) -> list[Path]:
     """Write ``results_<subject>.txt`` for every protection of an audit that was judged at all; gives their paths.
 
     All rates are in percent; what was not measured has no section. The same audit gives the same bytes. Of a run that
-    releases features there is no file: the challenge, and every tool that reads its results, is about sound.
+    releases no sound there is no file: the challenge, and every tool that reads its results, is about sound.
     """
-    if releases_features(run):
+    if not medium_of(run).sounds:
         return []
     paths = []
     for subject in dict.fromkeys(score.subject for score in run.scores):

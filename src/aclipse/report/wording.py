@@ -10,7 +10,10 @@ from aclipse.report.medium import medium_of
 from aclipse.report.verdicts import SEVERITY, WER_WEAKENED, Verdict, speaker_verdict
 from aclipse.report.vocabulary import AVERAGED, DRAWS, SECRETS, TRAINED, UTILITY
 
-_NAMES = {"cascade": "The cascade", "cloak": "Cloak", "cloak-adaptive": "Adaptive Cloak"}
+_NAMES = {"cascade": "The cascade", "cloak": "Cloak", "cloak-adaptive": "Adaptive Cloak"} | {
+    "replacement": "The replacement autoencoder"
+}
+ROLES = ("neutral", "required", "sensitive")  # of emotions, for a protection that replaces some
 _GUIDED = {"cascade": {"words": "against", UTILITY: "with"}} | {  # a cloak's adversaries are not among the listeners
     name: {UTILITY: "with"} for name in ("cloak", "cloak-adaptive")
 }
@@ -87,7 +90,9 @@ def tell(finding: Finding) -> str:
     if finding.verdict is Verdict.NOT_SHOWN:
         return f"{_upper(name)} shows nothing: {finding.doubt}."
     follows = _STRANGERS if _eased(finding) else _FOLLOWS[finding.verdict].format(thing=SECRETS[finding.secret].thing)
-    return f"{_upper(name)} {_reading(finding)} ({_context(finding)}): {follows.replace('words is', 'words are')}."
+    for several in ("words", "emotions"):
+        follows = follows.replace(f"{several} is", f"{several} are")
+    return f"{_upper(name)} {_reading(finding)} ({_context(finding)}): {follows}."
 
 
 def listener(finding: Finding) -> str:
@@ -100,6 +105,25 @@ def listener(finding: Finding) -> str:
     named += f" ({score.via})" if score.via else ""
     article = "an" if kind[0] in "aeiou" else "a"
     return LISTENER_OF.get(score.knowledge, f"the {score.knowledge} {{kind}}").format(a=article, kind=kind) + named
+
+
+def told(run: RunFolder) -> dict[str, str]:
+    """What the words of a medium leave open: what a protection is called, and what was asked of it.
+
+    >>> from pathlib import Path
+    >>> asked = {"replacement": {"required": ["sad"], "sensitive": ["happy", "angry"]}}
+    >>> told(RunFolder(Path("run"), [], about={"recipe": asked}))["sensitive"]
+    'happy or angry'
+    """
+    recipe = run.about.get("recipe", {})
+    replaced, secrets = recipe.get("replacement", {}), recipe.get("cloak", {}).get("secrets", [])
+    roles = {role: join(replaced.get(role, [])).replace(" and ", " or ") or role for role in ROLES}
+    return {
+        "protection": named(protector(run.scores)) if run.scores else "",
+        "secrets": join(SECRETS[name].thing for name in secrets if name in SECRETS) or "much else",
+        "sex": "; the speaker’s sex is meant to be hidden, too" if replaced.get("weight") else "",
+        **roles,
+    }
 
 
 def named(subject: str) -> str:

@@ -7,14 +7,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from torch import Tensor
 
 from aclipse.audio.functionals import functionals, names
 from aclipse.contracts import Clip, Features, Release, Wave
 from aclipse.errors import CorpusError, RunError
 from aclipse.models.dense import DenseClassifier
 from aclipse.protections.replacement import method
-from aclipse.protections.replacement.method import Drawer, Replacement
+from aclipse.protections.replacement.method import Drawer, Replacement, drawer_of
 from aclipse.protections.replacement.network import ReplacementNetwork
 from aclipse.protections.replacement.roles import ROLES, Roles
 from aclipse.training import checkpoint
@@ -52,16 +51,20 @@ def gate() -> DenseClassifier:
     return classifier
 
 
-def pool(count: int = 5) -> Tensor:
-    return torch.randn(count, SIZE, generator=torch.Generator().manual_seed(4))
+def drawer() -> Drawer:
+    return Drawer(gate(), torch.tensor([0.5, -0.5]), torch.tensor([[0.6, 0.0], [0.2, 0.3]]))
 
 
-def protection(rows: Features, draws: bool = False, normalisation: str = "speaker", **given: object) -> Replacement:
+def some(count: int) -> Features:
+    """Vectors of which the gate takes about half for sensitive."""
+    return np.random.default_rng(0).standard_normal((count, SIZE)).astype(np.float32)
+
+
+def protection(rows: Features, draws: bool = False, normalisation: str = "speaker") -> Replacement:
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(1)
         network = ReplacementNetwork(SIZE, 2)
-    drawer = Drawer(gate(), pool()) if draws else None
-    return Replacement(network, projection(rows, normalisation), Roles(), drawer, **given)  # type: ignore[arg-type]
+    return Replacement(network, projection(rows, normalisation), Roles(), drawer() if draws else None)
 
 
 @pytest.mark.parametrize("draws", [False, True])
@@ -100,31 +103,70 @@ def test_blocks_equal_the_whole(rows: Features) -> None:
     assert np.array_equal(nothing, made.release(np.zeros(0, np.float32), 5))
 
 
+# --- what is drawn
+
+
 def test_seeds_matter_only_where_something_is_drawn(rows: Features) -> None:
-    vectors = np.abs(pool(4).numpy())  # all taken for sensitive
+    vectors = np.abs(some(4))  # all taken for sensitive
     plain, drawing = protection(rows), protection(rows, draws=True)
     assert np.array_equal(plain.replaced(vectors, 0), plain.replaced(vectors, 1))
-    found = [drawing.replaced(vectors, seed) for seed in range(20)]
-    assert np.array_equal(found[0], drawing.replaced(vectors, 0))
-    assert any(not np.array_equal(found[0], other) for other in found)
+    assert np.array_equal(drawing.replaced(vectors, 0), drawing.replaced(vectors, 0))
+    assert not np.isclose(drawing.replaced(vectors, 0), drawing.replaced(vectors, 1)).all(1).any()
     assert np.array_equal(drawing.replaced(-vectors, 0), drawing.replaced(-vectors, 1))
 
 
-def test_exactly_what_the_gate_takes_for_sensitive_becomes_the_release_of_one_of_the_pool(rows: Features) -> None:
-    drawing, plain = protection(rows, draws=True), protection(rows)
-    vectors = np.random.default_rng(0).standard_normal((300, SIZE)).astype(np.float32)
-    found = drawing.replaced(vectors, 7)
-    members = plain.replaced(pool().numpy())
-    whose = np.isclose(found[:, None], members[None], atol=1e-6).all(2)
-    assert np.array_equal(whose.any(1), vectors[:, 0] > 0)
-    np.testing.assert_allclose(found[vectors[:, 0] <= 0], plain.replaced(vectors)[vectors[:, 0] <= 0], atol=1e-6)
-    drawn = whose[vectors[:, 0] > 0].sum(0)
-    assert drawn.min() > len(vectors) / 2 / len(members) / 2  # each of the pool has its turn
+def test_exactly_what_the_gate_takes_for_sensitive_is_replaced(rows: Features) -> None:
+    vectors = some(300)
+    drawn, plain = protection(rows, draws=True).replaced(vectors, 7), protection(rows).replaced(vectors, 7)
+    assert np.array_equal((drawn != plain).any(1), vectors[:, 0] > 0)
+    assert len(np.unique(drawn, axis=0)) == len(drawn)  # what comes twice would tell that it was drawn
+
+
+def test_of_what_is_replaced_nothing_but_chance_remains() -> None:
+    vectors = torch.from_numpy(np.abs(some(5)))
+    one, other = (drawer()(vectors, torch.full((5, 2), value), 0) for value in (0.0, 9.0))
+    assert torch.equal(one, other)
+
+
+def test_a_draw_is_of_its_vector_and_seed_never_of_its_company() -> None:
+    made, vectors, embedded = drawer(), torch.from_numpy(some(20)), torch.randn(20, 2)
+    state = torch.get_rng_state()
+    whole = made(vectors, embedded, 3)
+    alone = [made(vectors[i : i + 1], embedded[i : i + 1], 3) for i in range(20)]
+    assert torch.equal(whole, torch.cat(alone))
+    assert torch.equal(whole.flip(0), made(vectors.flip(0), embedded.flip(0), 3))
+    assert torch.equal(torch.get_rng_state(), state)
+
+
+def test_draws_have_the_mean_and_covariance_that_the_drawer_says() -> None:
+    made, vectors = drawer(), torch.from_numpy(np.abs(some(4000)))
+    found = made(vectors, torch.zeros(4000, 2), 0)
+    torch.testing.assert_close(found.mean(0), made.mean, rtol=0, atol=5 * 0.6 / 4000**0.5)
+    torch.testing.assert_close(torch.cov(found.T), made.factor @ made.factor.T, rtol=0, atol=0.04)
+
+
+@pytest.mark.parametrize("count", [2, 3, 50])
+def test_a_drawer_is_as_the_encoded_clips_it_is_made_of(count: int) -> None:
+    embedded = torch.randn(count, 4, generator=torch.Generator().manual_seed(5)) + 3
+    made = drawer_of(gate(), embedded)
+    torch.testing.assert_close(made.mean, embedded.mean(0))
+    expected = np.cov(embedded.numpy().T)
+    np.testing.assert_allclose((made.factor @ made.factor.T).numpy(), expected, atol=1e-5)
+
+
+def test_one_neutral_clip_is_too_few_to_draw_from() -> None:
+    with pytest.raises(CorpusError, match="1 neutral training clip is too few to draw replacements from"):
+        drawer_of(gate(), torch.zeros(1, 4))
 
 
 @pytest.mark.parametrize("seed", [0, 2**48, 2**63 + 1, 2**200])
 def test_any_seed_draws(rows: Features, seed: int) -> None:
     assert protection(rows, draws=True).replaced(np.ones((1, SIZE), np.float32), seed).shape == (1, SIZE)
+
+
+@pytest.mark.parametrize("draws", [False, True])
+def test_of_no_vectors_none_are_released(rows: Features, draws: bool) -> None:
+    assert protection(rows, draws).replaced(np.zeros((0, SIZE), np.float32)).shape == (0, SIZE)
 
 
 @pytest.mark.parametrize("shape", [(1, SIZE - 1), (SIZE,), (1, 1, SIZE)])
@@ -170,17 +212,14 @@ def test_one_recording_enrols_nobody(rows: Features) -> None:
 
 @pytest.mark.parametrize("draws", [False, True])
 @pytest.mark.parametrize("normalisation", ["speaker", "corpus", "training"])
-def test_saved_and_loaded_it_releases_the_same(
-    rows: Features, draws: bool, normalisation: str, tmp_path: Path
-) -> None:
+def test_saved_and_loaded_it_releases_the_same(rows: Features, draws: bool, normalisation: str, tmp_path: Path) -> None:
     made = protection(rows, draws, normalisation)
     made.save(tmp_path / "weights.safetensors")
     again = Replacement.load(tmp_path / "weights.safetensors")
     assert repr(again) == repr(made)
     assert again.roles == made.roles
     assert (again.drawer is not None) == draws
-    vectors = np.random.default_rng(0).standard_normal((9, SIZE)).astype(np.float32)
-    assert np.array_equal(again.replaced(vectors, 3), made.replaced(vectors, 3))
+    assert np.array_equal(again.replaced(some(9), 3), made.replaced(some(9), 3))
     assert np.array_equal(again.release(sound(), 3), made.release(sound(), 3))
     assert np.array_equal(again.enrolled([sound(1), sound(2)]).release(sound()),
                           made.enrolled([sound(1), sound(2)]).release(sound()))  # fmt: skip

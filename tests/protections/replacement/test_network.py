@@ -77,3 +77,11 @@ def test_vectors_come_out_as_they_went_in(shape: tuple[int, ...]) -> None:
     made = network()
     assert made(torch.zeros(shape)).shape == shape
     assert made.embed(torch.zeros(shape)).shape == (*shape[:-1], 16)
+
+
+def test_before_the_last_selu_numbers_have_no_floor_and_after_it_they_are_the_embedding() -> None:
+    made, x = network(embedding=16), 5 * torch.randn(200, network().settings["size"])
+    encoded = made.encode(x).detach()
+    assert encoded.min() < -1.7581 <= made.embed(x).min()  # of SELU, -λα
+    torch.testing.assert_close(torch.selu(encoded), made.embed(x))
+    torch.testing.assert_close(made.decode(encoded), made(x))

@@ -1,4 +1,4 @@
-"""Who stands in for whom: neutral clips for sensitive ones, everybody else for themselves, and roles that make sense."""
+"""Who stands in for whom: neutral clips for sensitive ones, all others for themselves; and roles that make sense."""
 
 from __future__ import annotations
 

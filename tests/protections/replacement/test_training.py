@@ -1,9 +1,9 @@
-"""Fitting the replacement autoencoder: sensitive comes out as neutral, required stays, sex is unlearned, kills cost
-nothing."""
+"""Fitting a replacement autoencoder: sensitive comes out neutral, required stays, sex is unlearned, a kill is free."""
 
 from __future__ import annotations
 
 import csv
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -83,43 +83,39 @@ def roles_of(speech: Speech) -> list[str]:
     return [ReplacementSettings().of(clip.emotion) for clip in speech.clips]
 
 
+def history(folder: Path, column: str) -> list[float]:
+    with (folder / "history.csv").open() as file:
+        return [float(row[column]) for row in csv.DictReader(file)]
+
+
 # --- what is learned
 
 
-class Outcome:
-    """What readers of clean vectors, who know nothing of the autoencoder, find in releases of others' vectors."""
-
-    def __init__(self, folder: Path, seed: int = 0, **given: object) -> None:
-        speech = {"train": spoken(40, 0), "validation": spoken(20, 1)}
-        self.protection = fitted(folder, seed, speech, epochs=40, **given)
-        adversary, self.test = spoken(60, 2), spoken(40, 3)
-        self.released = self.protection.replaced(matrix(self.test))
-        clean = LogisticRegression().fit(matrix(adversary), roles_of(adversary))
-        self.raw_f1, self.f1 = (
-            dict(zip(ROLES, f1_score(roles_of(self.test), clean.predict(x), labels=ROLES, average=None), strict=True))
-            for x in (matrix(self.test), self.released)
-        )
-        retrained = LogisticRegression(max_iter=1000)
-        sexes = [[clip.sex for clip in part.clips] for part in (adversary, self.test)]
-        retrained.fit(self.protection.replaced(matrix(adversary)), sexes[0])
-        self.sex_accuracy = float(retrained.score(self.released, sexes[1]))
+def f1_by_role(reader: LogisticRegression, x: Features, speech: Speech) -> dict[str, float]:
+    scores = f1_score(roles_of(speech), reader.predict(x), labels=ROLES, average=None)
+    return dict(zip(ROLES, scores, strict=True))
 
 
 @pytest.mark.parametrize("given", [{}, {"guide": 1.0, "redraw": True}, {"draw": True}, {"weight": 0.0}])
 def test_sensitive_is_read_as_neutral_and_required_stays(tmp_path: Path, given: dict[str, object]) -> None:
-    found = Outcome(tmp_path, **given)
-    assert min(found.raw_f1.values()) > 0.95
-    assert found.f1["sensitive"] < 0.05
-    assert found.f1["required"] > 0.95
-    assert found.f1["neutral"] > 0.6  # which has taken in what was sensitive
+    """By a reader of clean vectors, who knows nothing of the autoencoder; of vectors that neither has learned from."""
+    adversary, test = spoken(40, 2), spoken(30, 3)
+    reader = LogisticRegression().fit(matrix(adversary), roles_of(adversary))
+    assert min(f1_by_role(reader, matrix(test), test).values()) > 0.9
+    made = fitted(tmp_path, speech=parts(24), epochs=25, learning_rate=5e-3, **given)
+    found = f1_by_role(reader, made.replaced(matrix(test)), test)
+    assert found["sensitive"] < 0.05
+    assert found["required"] > 0.9
+    assert found["neutral"] == pytest.approx(0.5, abs=0.05)  # two of three that are read so were sensitive
 
 
-def test_the_head_behind_the_reversal_takes_sex_away(tmp_path: Path) -> None:
-    accuracy = {
-        weight: Outcome(tmp_path / str(weight), weight=weight, reversal=1.0).sex_accuracy for weight in (0.0, 0.5)
-    }
-    assert accuracy[0.0] > 0.95
-    assert accuracy[0.5] < 0.8
+def test_the_head_learns_sex_unless_the_encoder_unlearns_it(tmp_path: Path) -> None:
+    found = {}
+    for strength in (0.0, 1.0):
+        folder = tmp_path / str(strength)
+        fitted(folder, speech=parts(24), epochs=40, patience=40, learning_rate=5e-3, weight=0.3, reversal=strength)
+        found[strength] = history(folder / "embedding-4", "sex")
+    assert found[0.0][-1] < 0.58 < 0.62 < found[1.0][-1] < 0.8  # guessing: 0.69 nats
 
 
 # --- the objective
@@ -234,23 +230,32 @@ def test_a_guide_is_there_if_needed_and_a_drawer_if_asked_for(tmp_path: Path, gi
     assert (found.drawer is not None) == ("draw" in given)
 
 
-def test_a_drawer_holds_clear_neutral_training_clips_and_is_of_the_cpu(tmp_path: Path) -> None:
-    speech = parts()
-    drawer = fitted(tmp_path, speech=speech, draw=True, epochs=8).drawer
-    assert drawer is not None
-    neutral = {matrix(speech["train"])[i].tobytes() for i, r in enumerate(roles_of(speech["train"])) if r == "neutral"}
-    assert {row.tobytes() for row in drawer.pool.numpy()} <= neutral
-    assert set(drawer.gate.read(drawer.pool[:, None], torch.ones(len(drawer.pool)))) == {"neutral"}
-    assert {drawer.pool.device.type, *(p.device.type for p in drawer.gate.parameters())} == {"cpu"}
-
-
-def test_if_the_guide_takes_no_clip_for_neutral_all_neutral_ones_are_drawn(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize(
+    ("heard", "used"), [({0, 8, 9}, [0, 8]), ({9}, range(0, 40, 4)), (set(range(40)), range(0, 40, 4))]
+)
+def test_draws_are_like_the_neutral_clips_that_the_guide_takes_for_neutral_or_if_there_are_none_like_all(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, heard: set[int], used: Sequence[int]
 ) -> None:
-    monkeypatch.setattr(training, "read_all", lambda reader, speech: ["required"] * len(speech))
-    drawer = fitted(tmp_path, draw=True).drawer
-    assert drawer is not None
-    assert len(drawer.pool) == 10
+    monkeypatch.setattr(
+        training, "read_all", lambda _, speech: ["neutral" if i in heard else "required" for i in range(len(speech))]
+    )
+    made = fitted(tmp_path, draw=True)
+    assert made.drawer is not None
+    encoded = made.network.encode(torch.from_numpy(matrix(parts()["train"])[list(used)])).detach()
+    torch.testing.assert_close(made.drawer.mean, encoded.mean(0))
+    torch.testing.assert_close(made.drawer.factor @ made.drawer.factor.T, torch.cov(encoded.T), rtol=1e-4, atol=1e-5)
+
+
+def test_saved_and_loaded_what_was_fitted_draws_the_same_and_on_the_cpu(tmp_path: Path) -> None:
+    made, vectors = fitted(tmp_path, draw=True, epochs=8), matrix(spoken(10, 3))
+    made.save(tmp_path / "weights")
+    again = Replacement.load(tmp_path / "weights")
+    for index in range(len(vectors)):
+        one = vectors[index : index + 1]
+        assert np.array_equal(again.replaced(one, index), made.replaced(one, index))
+    assert made.drawer is not None
+    tensors = made.drawer.mean, made.drawer.factor, *made.drawer.gate.parameters(), *made.network.parameters()
+    assert {tensor.device.type for tensor in tensors} == {"cpu"}
 
 
 # --- again, interrupted, chosen
@@ -301,11 +306,9 @@ def test_the_size_of_least_validation_error_is_kept(
 
 def test_the_epoch_of_least_validation_error_is_kept(tmp_path: Path) -> None:
     found = fitted(tmp_path, epochs=12, learning_rate=0.02)
-    with (tmp_path / "embedding-4" / "history.csv").open() as file:
-        errors = [float(row["error"]) for row in csv.DictReader(file)]
     made = lesson()
     made.network = found.network
-    assert made.error() == pytest.approx(min(errors), rel=1e-5)
+    assert made.error() == pytest.approx(min(history(tmp_path / "embedding-4", "error")), rel=1e-5)
 
 
 # --- who takes part
@@ -327,7 +330,9 @@ def test_a_clip_whose_emotion_has_no_role_is_left_out(tmp_path: Path) -> None:
         (("bored",), r"no clip that is neutral \(neutral\)"),
     ],
 )
-def test_a_part_that_lacks_a_role_is_refused(tmp_path: Path, part: str, emotions: tuple[str, ...], message: str) -> None:
+def test_a_part_that_lacks_a_role_is_refused(
+    tmp_path: Path, part: str, emotions: tuple[str, ...], message: str
+) -> None:
     with pytest.raises(CorpusError, match=rf"The {part} part has {message}\. Choose emotions"):
         fitted(tmp_path, speech={**parts(), part: spoken(6, 4, emotions)})
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -22,7 +23,7 @@ from aclipse.experiments.study.pool import on_one_core
 from aclipse.protections.replacement.training import SEXES, Lesson
 from aclipse.training.batches import Speech
 from aclipse.training.functionals import is_kept
-from aclipse.training.loop import LoopSettings, fit
+from aclipse.training.loop import LoopSettings, fit, log
 
 KINDS = {Learn: "risk models", Replace: "autoencoders", Read: "readings, with attackers that learn"}
 SAMPLE = 512  # random vectors
@@ -87,17 +88,27 @@ def _rates(plan: Plan) -> Rates:
     vectors = np.random.default_rng(0).standard_normal((SAMPLE, 1, s.functionals.components), dtype=np.float32)
     speech, few = Speech(clips, list(vectors)), s.risk.model_copy(update={"epochs": EPOCHS})
     own = s.trained(scenario, "rae + grl").model_copy(update={"redraw": True})
-    with on_one_core():
-        return {
-            "risk": _timed(lambda folder: train_risk_model(roles, (speech, speech), few, s.risk.widths[0], folder, 0)),
-            "autoencoder": _timed(
-                lambda folder: fit(
-                    Lesson(own, own.embeddings[-1], {"train": speech, "validation": speech}, None, 0).job(),
-                    LoopSettings(epochs=EPOCHS, batch_size=own.batch_size),
-                    folder,
-                )  # fmt: skip
-            ),
-        }
+    loop = LoopSettings(epochs=EPOCHS, batch_size=own.batch_size)
+
+    def risk(folder: Path) -> None:
+        train_risk_model(roles, (speech, speech), few, s.risk.widths[0], folder, 0)
+
+    def autoencoder(folder: Path) -> None:
+        lesson = Lesson(own, own.embeddings[-1], {"train": speech, "validation": speech}, None, 0)
+        fit(lesson.job(), loop, folder)
+
+    with on_one_core(), _unheard():
+        return {"risk": _timed(risk), "autoencoder": _timed(autoencoder)}
+
+
+@contextmanager
+def _unheard() -> Iterator[None]:
+    """Trainings that are only timed log nothing, as if they were of the study."""
+    log.disabled = True
+    try:
+        yield
+    finally:
+        log.disabled = False
 
 
 def _timed(train: Callable[[Path], object]) -> float:

@@ -18,7 +18,7 @@ from aclipse.experiments.replacing.attackers import (
     moved_again,
     train_replaced,
     train_risk_model,
-)  # fmt: skip
+)
 from aclipse.experiments.replacing.bench import Bench
 from aclipse.experiments.replacing.jobs import Learn, Replace
 from aclipse.experiments.replacing.plan import Plan

@@ -42,5 +42,6 @@ def with_noise(bench: Bench, path: Path, seed: int) -> Release:
 def all_alike(bench: Bench) -> Release:
     """The mean of the vectors that a device was trained on, whatever was said."""
     train = bench.speech("primary")
-    mean = np.mean([train.wave(index) for index in range(len(train))], 0, dtype=np.float64).astype(np.float32)
+    every = np.stack([train.wave(index) for index in range(len(train))])
+    mean: Features = every.mean(0, dtype=np.float64).astype(np.float32)
     return lambda vector, clip: mean

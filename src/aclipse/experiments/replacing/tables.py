@@ -23,7 +23,7 @@ from aclipse.experiments.replacing.summary import (
     of_roles,
     of_sex,
     speakers_of,
-)  # fmt: skip
+)
 from aclipse.protections.replacement.roles import ROLES
 
 Table = Iterator[dict[str, Any]]

@@ -14,10 +14,11 @@ from torch import Tensor
 
 from aclipse.audio.functionals import functionals
 from aclipse.contracts import Features, Release, Wave
-from aclipse.errors import RunError
+from aclipse.errors import CorpusError, RunError
 from aclipse.models.dense import DenseClassifier
 from aclipse.protections.replacement.network import ReplacementNetwork
 from aclipse.protections.replacement.roles import Roles
+from aclipse.seeds import derive
 from aclipse.training import checkpoint
 from aclipse.training.projection import Projection, Ranges
 
@@ -25,15 +26,13 @@ from aclipse.training.projection import Projection, Ranges
 class ReplacementSettings(Roles):
     """The training of the autoencoder; the numbers of the paper are in brackets."""
 
-    embeddings: tuple[PositiveInt, ...] = Field(
-        (16, 32), strict=False, min_length=1
-    )  # a, chosen by validation [16, 32]
+    embeddings: tuple[PositiveInt, ...] = Field((16, 32), strict=False, min_length=1)  # a, best on validation [16, 32]
     reversal: float = Field(0.5, ge=0)  # λ [0.5]
     weight: float = Field(0.1, ge=0, lt=1)  # α, of the head that hears sex; 0: without it [0 and 0.1]
     guide: float = Field(1.0, ge=0)  # weight of a classifier that must read the role that is meant [0]
     redraw: bool = True  # another neutral clip for each sensitive one in every epoch [not said; the original: one]
     same_sex: bool = False  # which is a voice of the same sex [not said]
-    draw: bool = False  # what the device takes for sensitive, it replaces by the release of a neutral training clip
+    draw: bool = False  # what the device takes for sensitive, it replaces by a draw from what is neutral
     epochs: int = Field(100, ge=1)
     patience: int = Field(10, ge=1)
     batch_size: int = Field(64, ge=1)
@@ -46,18 +45,43 @@ class ReplacementSettings(Roles):
 
 
 class Drawer:
-    """What a device needs to draw replacements: a classifier of roles, and vectors of neutral training clips."""
+    """What a device needs to draw replacements: a classifier of roles, and how neutral clips are encoded.
 
-    def __init__(self, gate: DenseClassifier, pool: Tensor) -> None:
+    A normal distribution, not clips: who has the device could look a clip up in what it has released. The seed of a
+    draw is mixed with the vector that it replaces, which never leaves, so that nobody can draw again.
+    """
+
+    def __init__(self, gate: DenseClassifier, mean: Tensor, factor: Tensor) -> None:
         self.gate: Any = checkpoint.freeze(gate)
-        self.pool = pool  # (clips, size)
+        self.mean, self.factor = mean, factor  # (a,), and (a, a), whose square is the covariance
 
-    def __call__(self, vectors: Tensor, seed: int) -> Tensor:
-        """Each vector, or if it is taken for sensitive a random one of the pool, ``(count, size)`` in and out."""
+    def __call__(self, vectors: Tensor, encoded: Tensor, seed: int) -> Tensor:
+        """Each vector as encoded, or if it is taken for sensitive a draw, ``(count, a)``."""
         heard = self.gate.read(vectors[:, None], torch.ones(len(vectors)))
-        generator = torch.Generator().manual_seed(seed % 2**63)
-        drawn = self.pool[torch.randint(len(self.pool), (len(vectors),), generator=generator)]
-        return torch.where(torch.tensor([role == "sensitive" for role in heard])[:, None], drawn, vectors)
+        found = encoded.clone()
+        for place, role in enumerate(heard):
+            if role == "sensitive":
+                found[place] = self._drawn(vectors[place], seed)
+        return found
+
+    def _drawn(self, vector: Tensor, seed: int) -> Tensor:
+        content = hashlib.sha256(vector.numpy().tobytes()).hexdigest()
+        generator = torch.Generator().manual_seed(derive(seed, "draw", content) % 2**63)
+        return self.mean + self.factor @ torch.randn(len(self.mean), generator=generator)
+
+
+def drawer_of(gate: DenseClassifier, encoded: Tensor) -> Drawer:
+    """A drawer of what looks like some neutral clips as encoded, ``(clips, a)``.
+
+    Raises CorpusError for fewer than two: all draws would be the same.
+    """
+    if len(encoded) < 2:
+        raise CorpusError(
+            f"{len(encoded)} neutral training clip is too few to draw replacements from. Give more, or leave draw off."
+        )
+    mean, centred = encoded.mean(0), (encoded - encoded.mean(0)).double()
+    values, axes = torch.linalg.eigh(centred.T @ centred / (len(encoded) - 1))
+    return Drawer(gate, mean, (axes * values.clamp(min=0).sqrt()).float().contiguous())
 
 
 class Replacement:
@@ -105,9 +129,10 @@ class Replacement:
             raise RunError(f"vectors {vectors.shape} do not have the {self.projection.size} numbers of this projection")
         place = next(self.network.parameters()).device
         given = torch.from_numpy(np.ascontiguousarray(vectors))
+        encoded = self.network.encode(given.to(place)).cpu()
         if self.drawer:
-            given = self.drawer(given, seed)
-        found: Features = self.network(given.to(place)).cpu().numpy()
+            encoded = self.drawer(given, encoded, seed)
+        found: Features = self.network.decode(encoded.to(place)).cpu().numpy()
         return found
 
     def functionals(self, released: Features) -> Features:
@@ -131,7 +156,7 @@ class Replacement:
             tensors |= {f"{part}.{name}": tensor for name, tensor in module.state_dict().items()}
             facts |= {part: module.settings}
         if self.drawer:
-            tensors["pool"] = self.drawer.pool
+            tensors |= {"drawer.mean": self.drawer.mean, "drawer.factor": self.drawer.factor}
         return tensors, {**facts, "roles": self.roles.model_dump()}
 
     def save(self, path: Path) -> None:
@@ -149,7 +174,7 @@ class Replacement:
         try:
             network = _restored(ReplacementNetwork, "network", tensors, facts)
             gate = _restored(DenseClassifier, "gate", tensors, facts) if "gate" in facts else None
-            drawer = Drawer(gate, tensors["pool"]) if gate else None
+            drawer = Drawer(gate, tensors["drawer.mean"], tensors["drawer.factor"]) if gate else None
             return cls(network, Projection.restore(tensors, facts), Roles(**facts["roles"]), drawer)
         except (KeyError, TypeError, ValueError) as error:
             raise RunError(f"{path} does not hold a replacement autoencoder. Give that of a run.") from error

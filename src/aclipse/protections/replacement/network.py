@@ -24,6 +24,7 @@ class ReplacementNetwork(nn.Module):
 
     Vectors are ``(…, size)`` in and out. The head that hears sex behind the reversal is no part of it.
 
+    >>> import torch
     >>> ReplacementNetwork(size=64, embedding=16).embed(torch.randn(3, 64)).shape
     torch.Size([3, 16])
     """
@@ -41,3 +42,11 @@ class ReplacementNetwork(nn.Module):
     def embed(self, vectors: Tensor) -> Tensor:
         """The few numbers that the output is made of, ``(…, embedding)``."""
         return self.encoder(vectors)
+
+    def encode(self, vectors: Tensor) -> Tensor:
+        """The same before the last SELU, where they have no floor: nearer to normally distributed."""
+        return self.encoder[:-1](vectors)
+
+    def decode(self, encoded: Tensor) -> Tensor:
+        """Vectors of what `encode` gives."""
+        return self.decoder(self.encoder[-1](encoded))

@@ -16,7 +16,7 @@ from aclipse.errors import CorpusError
 from aclipse.metrics.classification import uar
 from aclipse.models.dense import DenseClassifier
 from aclipse.models.reversal import reverse
-from aclipse.protections.replacement.method import Drawer, Replacement, ReplacementSettings
+from aclipse.protections.replacement.method import Replacement, ReplacementSettings, drawer_of
 from aclipse.protections.replacement.network import ReplacementNetwork
 from aclipse.protections.replacement.roles import ROLES, replacements
 from aclipse.seeds import derive
@@ -47,12 +47,13 @@ def fit_replacement(
         lesson = Lesson(settings, size, heard, guide, seed)
         progress = fit(lesson.job(), _loop(settings), folder / f"embedding-{size}", seed)
         found.append((progress.best_score, lesson.network))
-    network = max(found, key=lambda pair: pair[0])[1]
+    network = max(found, key=lambda pair: pair[0])[1].cpu()
     drawer = None
     if guide is not None and settings.draw:
-        pool = _pool(settings, heard["train"], guide)
-        drawer = Drawer(guide.cpu(), pool)
-    return Replacement(network.cpu(), projection, settings.roles, drawer)
+        neutral = _clearly_neutral(settings, heard["train"], guide)
+        with torch.no_grad():
+            drawer = drawer_of(guide.cpu(), network.encode(neutral))
+    return Replacement(network, projection, settings.roles, drawer)
 
 
 class Lesson:
@@ -185,9 +186,9 @@ def _loop(settings: ReplacementSettings) -> LoopSettings:
     )  # fmt: skip
 
 
-def _pool(settings: ReplacementSettings, train: Speech, guide: Any) -> Tensor:
+def _clearly_neutral(settings: ReplacementSettings, train: Speech, guide: Any) -> Tensor:
     """Neutral training vectors, of which only those are of use that the guide too takes for neutral."""
     heard = read_all(guide, train)
     neutral = [index for index, clip in enumerate(train.clips) if settings.of(clip.emotion) == "neutral"]
     clear = [index for index in neutral if heard[index] == "neutral"]
-    return train.batch(clear or neutral).waves[:, 0].cpu()
+    return train.batch(clear if len(clear) > 1 else neutral).waves[:, 0].cpu()
