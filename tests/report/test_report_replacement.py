@@ -10,7 +10,17 @@ from pathlib import Path
 
 import pytest
 from toy_cloak import toy_cloak
-from toy_replacement import ASKED, BESIDE, FUNCTIONALS, RECIPE, beside, scores, toy_replacement, write_vectors_run
+from toy_replacement import (
+    ASKED,
+    BESIDE,
+    FUNCTIONALS,
+    RECIPE,
+    SUBJECTS,
+    beside,
+    scores,
+    toy_replacement,
+    write_vectors_run,
+)
 from toy_run import toy
 
 from aclipse.report import beside as rows_of
@@ -259,6 +269,14 @@ def test_planes_name_what_is_hidden() -> None:
     axes = plane_figure(toy_replacement(), "sensitive").axes[0]
     assert axes.get_title(loc="right") == "better: sensitive emotions hidden, emotion kept ↗"
     assert axes.get_xlim()[0] > axes.get_xlim()[1]  # private to the right
+
+
+def test_no_label_covers_another_and_each_has_the_colour_of_its_subject() -> None:
+    figure = plane_figure(toy_replacement(beside()), "sensitive")
+    own = [note for note in figure.axes[0].texts if note.get_text() in (*SUBJECTS, *BESIDE)]
+    assert len(own) == 8 and len({note.get_color() for note in own}) == 8
+    boxes = [note.get_window_extent() for note in own]
+    assert not any(a.overlaps(b) for i, a in enumerate(boxes) for b in boxes[:i])
 
 
 # --- the terminal

@@ -46,7 +46,7 @@ SUBJECT_STYLE = {
     "pgd-100": (ORANGE, ">"),
 }
 SIDES = ((8, 7), (8, -9), (-8, 7), (-8, -9), (8, 0), (-8, 0), (0, 12), (0, -12))  # of a label, in points
-FARTHER = ((10, 24), (-10, 24), (10, -26), (-10, -26))  # where all of these are crowded
+FARTHER = ((10, 24), (-10, 24), (10, -26), (-10, -26))  # where other labels are in the way of all of these
 THEME = {
     "font.family": ["DejaVu Sans"],  # ships with matplotlib, so every machine draws the same
     "font.size": 9.2,
@@ -87,6 +87,16 @@ def style_of(subjects: Iterable[str]) -> dict[str, tuple[str, str]]:
     return SUBJECT_STYLE | {name: OTHERS[i % len(OTHERS)] for i, name in enumerate(strangers)}
 
 
+def shade(colour: str) -> str:
+    """A colour halfway to ink, in which text can be read on paper.
+
+    >>> shade("#ffffff"), shade(INK)
+    ('#8e8d8c', '#1d1c1a')
+    """
+    channels = ((int(colour[i : i + 2], 16) + int(INK[i : i + 2], 16)) // 2 for i in (1, 3, 5))
+    return "#" + "".join(f"{channel:02x}" for channel in channels)
+
+
 @themed
 def save_figure(figure: Figure, folder: Path, name: str) -> bytes:
     """Write ``name.png`` and ``name.pdf`` into a folder; returns the PNG's bytes.
@@ -125,8 +135,10 @@ def place_labels(figure: Figure, axes: Axes, drawn: Iterable[Point], labels: Ite
     for point, text in labels:
         notes = [_note(axes, point, text, side) for side in (*SIDES, *FARTHER)]
         boxes = [note.get_window_extent() for note in notes]
-        covered = [sum(weight for other, weight in taken if box.overlaps(other)) + 1000 * _leaves(axes, box) for box in boxes]
-        chosen = covered.index(min(covered))
+        costs = [0] * len(SIDES) + [50] * len(FARTHER)  # less than another label, more than most points
+        for i, box in enumerate(boxes):
+            costs[i] += sum(weight for other, weight in taken if box.overlaps(other)) + 1000 * _leaves(axes, box)
+        chosen = costs.index(min(costs))
         taken.append((boxes[chosen], 100))
         for note in notes[:chosen] + notes[chosen + 1 :]:
             note.remove()

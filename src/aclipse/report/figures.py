@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from aclipse.report.comparison import best_attacker, heard_at
-from aclipse.report.drawing import BLUE, INK, MUTED, ORANGE, SKY, WIDTH, Point, place_labels, style_of, themed
+from aclipse.report.drawing import BLUE, INK, MUTED, ORANGE, SKY, WIDTH, Point, place_labels, shade, style_of, themed
 from aclipse.report.folder import RunFolder
 from aclipse.report.ladder import findings
 from aclipse.report.rows import ClipScore, Interval, Score
@@ -59,6 +59,9 @@ def plane_figure(run: RunFolder, secret: str = "words") -> Figure:
     if chance is not None:
         drawn += [(max(axes.get_xlim()) * i / 100, chance) for i in range(101)]
     place_labels(figure, axes, drawn, labels)
+    for note in axes.texts:
+        if note.get_text() in looks:
+            note.set_color(shade(looks[note.get_text()][0]))
     return figure
 
 

@@ -137,7 +137,8 @@ class Crowd:
         return self.roles, parts, loop, self.risk.settings["widths"], folder, seed
 
     def _again(self) -> list[float]:
-        """More is replaced or less, whichever it is of clips that the attacker has of its own."""
-        release, own = self.job.once_more(self.bench), self.released["adversary"]
+        """Farther is replaced or nearer, whichever it is of sensitive and neutral clips that the attacker has."""
+        release, heard = self.job.once_more(self.bench), self.released["adversary"]
+        own = heard.subset([i for i, clip in enumerate(heard.clips) if self.roles.of(clip.emotion) != "required"])
         more = auc(moved_again(release, own), is_sensitive(self.roles, own.clips)) >= 0.5
         return [moved if more else -moved for moved in moved_again(release, self.released["test"])]
