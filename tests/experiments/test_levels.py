@@ -13,7 +13,7 @@ from aclipse.experiments.levels import LEVELS, PRIVATE, AuditSettings, Level
 from aclipse.registry import PROTECTIONS
 
 ORDER = ("quick", "standard", "full")
-TRAINED = {"cascade", "cloak", "cloak-adaptive", "identity"}  # which are no simple means
+TRAINED = {"cascade", "cloak", "cloak-adaptive", "replacement", "identity"}  # which are no simple means
 
 
 def test_there_are_three_levels_and_standard_is_the_usual_one() -> None:

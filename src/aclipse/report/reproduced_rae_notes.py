@@ -38,9 +38,9 @@ _SCORES = "* In %: value ± deviation over rotations [95 % interval, a bootstrap
 _METHODS = (
     "* Methods. raw: vectors as they are (X). rae and rae + grl: the paper's (X′), without and with gradient reversal. "
     "guided: ours, with reversal; what comes out is also to be read as the class that is meant, and each epoch has "
-    "another neutral clip for a sensitive one. drawn: guided, and what the device takes for sensitive gives way to the "
-    "release of a random neutral training clip. noise: white, changing vectors as much as guided. nothing: the mean "
-    "vector."
+    "another neutral clip for a sensitive one. drawn: guided, and what the device takes for sensitive gives way to a "
+    "random draw from what encoded neutral clips look like. noise: white, changing vectors as much as guided. nothing: "
+    "the mean vector."
 )
 _ATTACKERS = (
     "* Attackers. risk: the paper's, trained on raw vectors; neither it nor the transformation ever meets the other. "
