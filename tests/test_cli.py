@@ -323,6 +323,15 @@ def test_a_corpus_cannot_be_merged_with_itself(fails: Aclipse, corpus_csv: Path,
     assert "manifest" in fails("corpus", "merge", "-o", tmp_path / "both.csv", status=2).err.lower()
 
 
+def test_a_merged_corpus_does_not_take_the_place_of_one_of_its_parts(
+    fails: Aclipse, corpus_csv: Path, tmp_path: Path
+) -> None:
+    one, other = (shutil.copy(corpus_csv, tmp_path / name) for name in ("one.csv", "other.csv"))
+    before = one.read_bytes()
+    assert "is one of the manifests to be merged" in fails("corpus", "merge", one, other, "-o", one, status=2).err
+    assert one.read_bytes() == before
+
+
 # --- train
 
 
@@ -333,6 +342,15 @@ def asked(monkeypatch: pytest.MonkeyPatch) -> list[tuple[Any, ...]]:
     for name in ("train", "prepare"):
         monkeypatch.setattr(runs, name, lambda *words, name=name: calls.append((name, *words)))
     return calls
+
+
+def test_several_corpora_are_trained_on_as_one(
+    aclipse: Aclipse, recipe_toml: Path, corpus_csv: Path, asked: list[tuple[Any, ...]], tmp_path: Path
+) -> None:
+    other = shutil.copy(corpus_csv, corpus_csv.parent / "others.csv")
+    aclipse("train", recipe_toml, "--corpus", corpus_csv, "--corpus", other, "-o", tmp_path / "run")
+    ((_, _, corpus, *_),) = asked
+    assert corpus.name == "tones+others" and len(corpus.clips) == 96
 
 
 def test_training_writes_a_run_and_says_what_to_do_next(

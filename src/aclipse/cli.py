@@ -120,6 +120,8 @@ def merge_corpora(
     from aclipse.corpora import manifest
     from aclipse.corpora.merge import merge
 
+    if output.resolve() in [path.resolve() for path in paths]:
+        raise typer.BadParameter(f"{output} is one of the manifests to be merged; give another --output")
     merged = merge([manifest.read(path) for path in paths])
     manifest.write(merged, output)
     corpora = sorted({clip.extra["corpus"] for clip in merged.clips})
@@ -151,7 +153,12 @@ def check_corpus(
 @app.command()
 def train(
     recipe: Annotated[Path, typer.Argument(metavar="RECIPE", help="A TOML file, such as recipes/crema-d.toml.")],
-    corpus: Annotated[Path, typer.Option(metavar="MANIFEST", help="What `aclipse corpus import` wrote.")],
+    corpora: Annotated[
+        list[Path],
+        typer.Option(
+            "--corpus", metavar="MANIFEST", help="What `aclipse corpus import` wrote; several are merged into one."
+        ),
+    ],
     output: Annotated[
         Path | None, typer.Option("--output", "-o", help="The run's folder (default: runs/RECIPE).")
     ] = None,
@@ -159,17 +166,22 @@ def train(
         list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Change a setting: cascade.epochs=20")
     ] = None,
     resume: Annotated[bool, typer.Option("--resume", help="Go on with an interrupted run.")] = False,
-    only: Annotated[bool, typer.Option("--only-recognisers", help="Stop before the cascade.")] = False,
+    only: Annotated[bool, typer.Option("--only-recognisers", help="Stop before the protection.")] = False,
     threads: Threads = 0,
 ) -> None:
-    """Train the frozen recognisers, then the cascade in its two stages."""
+    """Train the recognisers, then the protection: a cascade, a cloak or a replacement autoencoder, as the recipe says.
+
+    After an interruption the same command, with all its --set, goes on with --resume.
+    """
     from aclipse.corpora import manifest
+    from aclipse.corpora.merge import merge
     from aclipse.experiments.recipe import read_recipe
     from aclipse.experiments.run import prepare, train
 
     _use(threads)
     folder = output or Path("runs") / recipe.stem
-    (prepare if only else train)(read_recipe(recipe, changes), manifest.read(corpus), folder, resume)
+    corpus = manifest.read(corpora[0]) if len(corpora) == 1 else merge([manifest.read(path) for path in corpora])
+    (prepare if only else train)(read_recipe(recipe, changes), corpus, folder, resume)
     _say(f"recognisers → {folder}" if only else f"trained → {folder}. Next: aclipse audit {folder}")
 
 

@@ -429,7 +429,7 @@ def test_enrolling_a_speaker_is_counted_as_work_and_not_as_the_pace_of_an_uttera
 
 
 def test_a_sweep_of_features_is_refused(featured: Path) -> None:
-    with pytest.raises(RunError, match="releases features, whose change has no strength to be swept"):
+    with pytest.raises(RunError, match="releases no sound, and what it releases has no strength to be swept"):
         frontier([featured], Sweep((0.5,), (), ()))
 
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 import csv
 import pickle
 import shutil
+import sys
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -19,7 +21,7 @@ from aclipse.audio import files
 from aclipse.audio.functionals import functionals
 from aclipse.contracts import Wave
 from aclipse.corpora.manifest import Manifest
-from aclipse.errors import CorpusError, RecipeError, RunError
+from aclipse.errors import CorpusError, MissingExtra, RecipeError, RunError
 from aclipse.evaluators.emotion import EMOTION
 from aclipse.experiments.audit import audit
 from aclipse.experiments.ladder import attacks
@@ -219,6 +221,7 @@ def test_clips_without_transcripts_are_enough(vectors_toml: Path, corpus: Manife
         (['replacement.required=["happy"]'], "each emotion has one role alone; 'happy' has not"),
         (["replacement.sensitive=[]"], "replacement.sensitive"),
         (["evaluators.source=built-in"], "with release = functionals, evaluators.backbone must be"),
+        (["split.kind=utterance-kfold"], "utterance-kfold tests clips of training speakers"),
     ],
 )
 def test_roles_and_readers_that_cannot_be_are_refused_before_anything_is_written(
@@ -237,6 +240,49 @@ def test_a_sex_that_is_not_known_is_told_before_anything_is_trained(
         train(read_recipe(vectors_toml), unknown, tmp_path / "run")
     assert not (tmp_path / "run").exists()
     train(read_recipe(vectors_toml, ["replacement.weight=0"]), unknown, tmp_path / "run")
+
+
+def lone(corpus: Manifest) -> Manifest:
+    """One speaker more, who has said one thing alone."""
+    return Manifest("lone", (*corpus.clips, replace(corpus.clips[0], id="gus", speaker="gus")))
+
+
+def elsewhere(corpus: Manifest) -> Manifest:
+    """Half of the clips are of a corpus in which nobody is neutral."""
+    apart = [c for c in corpus.clips if not (c.speaker in ("ann", "bea", "dan", "eli") and c.emotion == "neutral")]
+    return Manifest("apart", tuple(replace(c, extra={"corpus": "x" if c.speaker != "fox" else "y"}) for c in apart))
+
+
+@pytest.mark.parametrize(
+    ("spoil", "message"),
+    [(lone, "Clip 'gus' .* is the only one of its speaker"), (elsewhere, "No neutral clip can stand in for|neutral")],
+)
+def test_what_would_fail_late_is_told_before_anything_is_written(
+    vectors_toml: Path, corpus: Manifest, tmp_path: Path, spoil: Callable[[Manifest], Manifest], message: str
+) -> None:
+    with pytest.raises(CorpusError, match=message):
+        train(read_recipe(vectors_toml), spoil(corpus), tmp_path / "run")
+    assert not (tmp_path / "run").exists()
+
+
+def test_without_opensmile_nothing_is_written(
+    vectors_toml: Path, corpus: Manifest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "opensmile", None)
+    with pytest.raises(MissingExtra, match=r"pip install 'aclipse\[opensmile\]'"):
+        train(read_recipe(vectors_toml, ["functionals.kind=egemaps"]), corpus, tmp_path / "run")
+    assert not (tmp_path / "run").exists()
+
+
+def test_an_unfinished_run_lacks_its_own_protection_and_computes_nothing(
+    vectors_toml: Path, corpus: Manifest, tmp_path: Path
+) -> None:
+    prepare(read_recipe(vectors_toml), corpus, tmp_path / "run")
+    shutil.rmtree(tmp_path / "run" / "features")
+    for work in (load_protection, audit):
+        with pytest.raises(RunError, match=r"replacement/weights\.safetensors: no such file"):
+            work(tmp_path / "run")
+    assert not (tmp_path / "run" / "features").exists()
 
 
 # --- judged
@@ -288,3 +334,12 @@ def test_another_run_on_vectors_stands_beside_as_it_is_and_one_of_other_vectors_
     train(read_recipe(vectors_toml, ["functionals.components=8"]), corpus, other)
     with pytest.raises(RunError, match="releases other features than"):
         beside(reopen(vectored, [f'audit.beside=["{other}"]']), [])
+
+
+def test_a_run_that_hides_other_emotions_does_not_stand_beside(
+    vectored: Path, vectors_toml: Path, corpus: Manifest, tmp_path: Path
+) -> None:
+    roles = ['replacement.required=["happy"]', 'replacement.sensitive=["sad", "angry"]']
+    train(read_recipe(vectors_toml, roles), corpus, tmp_path / "other")
+    with pytest.raises(RunError, match=r"hides other emotions \(sad, angry\) than .* \(happy, angry\)"):
+        beside(reopen(vectored, [f'audit.beside=["{tmp_path / "other"}"]']), [])

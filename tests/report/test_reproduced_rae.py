@@ -123,7 +123,7 @@ def test_what_the_papers_attacker_and_one_that_retrains_read_is_computed_from_th
         (50.0, 84.0, 8.0, "(guessing: 50): hidden only from who does not have the device."),
         (50.0, 50.0, 8.0, "(guessing: 50): no better than by guessing."),
         (84.0, 50.0, 30.0, "(guessing: 50): not hidden."),
-        (20.0, 50.0, 8.0, "(guessing: 50): hidden only from who does not retrain."),  # who tells in reverse tells
+        (20.0, 50.0, 8.0, "(guessing: 50): no better than by guessing."),  # which way to tell was learned
         ("", 84.0, 8.0, "neutral ones with an AUC of 84.0 [84.0–84.0] by who has the device (guessing: 50): hidden"),
         ("", "", 8.0, "Nobody was asked whether a clip was replaced."),
     ],

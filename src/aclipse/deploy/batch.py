@@ -116,8 +116,8 @@ def _is_done(job: Job, target: Path, maker: str) -> bool:
         return False
     if _comment(target) != maker:
         raise AudioError(
-            f"{target} is there already, made by another protection, strength or seed. "
-            "Replace it with --overwrite, or give another folder."
+            f"{target} is there already, made by another protection, strength or seed, or when its speaker had other "
+            "recordings. Replace it with --overwrite, or give another folder."
         )
     return target.stat().st_mtime >= job.source.stat().st_mtime
 

@@ -48,8 +48,10 @@ def audit(folder: Path | str, changes: Sequence[str] = (), threads: int = 1, on_
     Attackers that an earlier audit of the same protection has trained are kept. Raises RunError if the run is not
     finished, or one beside it is of another split.
     """
+    runs.find(Path(folder), changes)  # first: of what is no run, or not finished, nothing is computed
+    protection = runs.load_protection(folder)
     prepared = runs.reopen(Path(folder), changes)
-    protection, weights = runs.load_protection(folder), prepared.run.weights(prepared.medium.protection)
+    weights = prepared.run.weights(prepared.medium.protection)
     mark, release = file_hash(weights), prepared.medium.seeded(protection, prepared.recipe.seed)
     rivals = averaged(prepared, protection, mark)
     return Audit(prepared, protection.name, release, mark, rivals).judge(threads, on_done)

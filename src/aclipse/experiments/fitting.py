@@ -1,4 +1,4 @@
-"""Fitting a run's protection: a cascade to sound; to features a cloak, against adversaries; to vectors a replacement."""
+"""Fitting a run's protection: a cascade to sound, to features a cloak, to vectors a replacement autoencoder."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from pathlib import Path
 
 from aclipse.attackers.attributes import SEX
 from aclipse.attackers.verification import SPEAKER
+from aclipse.audio.functionals import version
 from aclipse.contracts import Clip, Guides
 from aclipse.errors import CorpusError, RecipeError
 from aclipse.experiments.logmels import LogMels
@@ -18,6 +19,7 @@ from aclipse.protections.cloak.method import Adversary, Cloak, fit_cloak
 from aclipse.protections.replacement.method import Replacement
 from aclipse.protections.replacement.training import check_roles, fit_replacement
 from aclipse.training.batches import Speech
+from aclipse.training.projection import check_speakers
 from aclipse.training.recognition import new_recognizer
 
 SECRETS = {"sex": SEX, "speaker": SPEAKER}  # that an adversary may be after
@@ -42,10 +44,15 @@ def fitted(
 
 
 def check(recipe: Recipe, clips: Mapping[str, Sequence[Clip]]) -> None:
-    """Raise RecipeError or CorpusError for what fitting would lack in the parts of a split; sound lacks nothing."""
+    """Raise RecipeError, CorpusError or MissingExtra for what fitting would lack in the parts of a split.
+
+    Sound lacks nothing.
+    """
     if recipe.release == "features":
         check_secrets(recipe.cloak.secrets, clips["train"])
     if recipe.release == "functionals":
+        version(recipe.functionals.kind)  # which raises MissingExtra without the package that computes them
+        check_speakers([clip for part in clips.values() for clip in part], recipe.functionals)
         check_roles(recipe.replacement, clips)
 
 

@@ -62,8 +62,9 @@ def frontier(
     prepared = runs.reopen(Path(folders[0]), changes)
     if prepared.medium.releases is not Release.WAVEFORM:
         raise RunError(
-            f"{folders[0]} releases features, whose change has no strength to be swept. Train it again at several "
-            "cloak.suppression, each into a folder of its own, and audit one with the others in audit.beside."
+            f"{folders[0]} releases no sound, and what it releases has no strength to be swept. Train it again with "
+            "other settings, such as cloak.suppression or replacement.weight, each into a folder of its own, and audit "
+            "one with the others in audit.beside."
         )
     points = _named(_points([Path(folder) for folder in folders], sweep))
     bench = _bench(prepared, points)

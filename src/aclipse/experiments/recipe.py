@@ -79,6 +79,12 @@ class Recipe(Settings):
                 f"what is published reads sound alone: with release = {self.release}, evaluators.backbone must be "
                 "compact and evaluators.source train or the folder of a run that releases the same"
             )
+        by_speaker = self.release == "functionals" and self.functionals.normalisation == "speaker"
+        if by_speaker and self.split.kind == "utterance-kfold":
+            raise ValueError(
+                "utterance-kfold tests clips of training speakers, whose ranges would hold them: choose another "
+                "split.kind, or functionals.normalisation = training"
+            )
         return self
 
     @property

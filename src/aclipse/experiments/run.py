@@ -216,8 +216,9 @@ def load_protection(folder: Path | str) -> Cascade | Cloak | Replacement:
     """
     path = Path(folder)
     if path.suffix != ".safetensors":
-        weights = (Run(path).weights(medium.protection) for medium in MEDIA.values())
-        path = next((file for file in weights if file.exists()), Run(path).weights(Waveforms.protection))
+        run = Run(path)
+        release = run.facts["recipe"].get("release", "waveform") if (path / "run.json").exists() else "waveform"
+        path = run.weights(MEDIA[release].protection)
     facts = checkpoint.load(path)[1]
     kinds: dict[str, type[Cloak | Replacement]] = {"noise": Cloak, "roles": Replacement}
     return next((kind for fact, kind in kinds.items() if fact in facts), Cascade).load(path)

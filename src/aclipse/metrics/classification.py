@@ -1,4 +1,4 @@
-"""Accuracy, recall and F1 of labels, and the area under the ROC curve of a score."""
+"""Accuracy and recall of labels, and the area under the ROC curve of a score."""
 
 from __future__ import annotations
 
@@ -34,18 +34,6 @@ def uar(truth: Sequence[str], read: Sequence[str]) -> float:
     """
     values = recalls(truth, read).values()
     return sum(values) / len(values) if values else float("nan")
-
-
-def f1(truth: Sequence[str], read: Sequence[str], label: str) -> float:
-    """Harmonic mean of a label's precision and recall, against all others; NaN if it is neither true nor read.
-
-    >>> f1(["sad", "sad", "happy"], ["sad", "happy", "happy"], "sad")
-    0.6666666666666666
-    """
-    pairs = list(zip(truth, read, strict=True))
-    right = sum(true == heard == label for true, heard in pairs)
-    every = sum(true == label for true, _ in pairs) + sum(heard == label for _, heard in pairs)
-    return 2 * right / every if every else float("nan")
 
 
 def auc(scores: Sequence[float], positive: Sequence[bool]) -> float:

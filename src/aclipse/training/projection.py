@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Literal, NamedTuple
@@ -178,6 +179,19 @@ def _components(centred: npt.NDArray[np.float64], count: int) -> Array:
     return (axes * signs[:, None]).astype(np.float32, order="C")  # as when loaded, or products would round otherwise
 
 
+def check_speakers(clips: Sequence[Clip], settings: ProjectionSettings) -> None:
+    """Raise CorpusError where speakers normalise and a clip has none, or is the only one of hers."""
+    if settings.normalisation != "speaker":
+        return
+    counts = Counter(clip.speaker for clip in clips)
+    lone = [clip for clip in clips if not clip.speaker or counts[clip.speaker] < 2]
+    if lone:
+        raise CorpusError(
+            f"Clip {lone[0].id!r} ({len(lone)} such) has no speaker or is the only one of its speaker, and functionals "
+            "are normalised by speaker. Leave it out, or choose the normalisation corpus or training."
+        )
+
+
 class VectorStore:
     """Vectors of some clips: functionals computed once and kept in ``folder``, projected as a training part says.
 
@@ -214,11 +228,7 @@ class VectorStore:
             return self.projection.range_for(_group(clip, self.settings))
         if clip.speaker not in self._speakers:
             own = [index for index, other in enumerate(self._clips) if other.speaker == clip.speaker]
-            if not clip.speaker or len(own) < 2:
-                raise CorpusError(
-                    f"Clip {clip.id!r} has no speaker or is the only one of hers, and functionals are normalised by "
-                    "speaker. Leave it out, or choose the normalisation corpus or training."
-                )
+            check_speakers([self._clips[index] for index in own], self.settings)
             self._speakers[clip.speaker] = ranges_of(self._rows[own])
         return self._speakers[clip.speaker]
 

@@ -62,6 +62,11 @@ def _translated(prepared: runs.Prepared, other: runs.Trained, protection: Any) -
     if isinstance(theirs, LogMels | Vectors) and type(own) is type(theirs):
         if own.settings != theirs.settings:
             raise RunError(f"{other.run.folder} releases other features than {prepared.run.folder}. Audit it alone.")
+        if isinstance(own, Vectors) and isinstance(theirs, Vectors) and own.roles != theirs.roles:
+            raise RunError(
+                f"{other.run.folder} hides other emotions ({', '.join(theirs.sensitive)}) than {prepared.run.folder} "
+                f"({', '.join(own.sensitive)}): one table would be unfair to one of them. Audit it alone."
+            )
         return protection.name, own.seeded(protection, seed)
     name: str = protection.name
     device: Seeded | Sounding = Seeded(protection, seed)

@@ -1,4 +1,4 @@
-"""Who reads what is released: the paper's risk model, one that learns from releases, and who asks what was replaced."""
+"""Who reads what is released: the paper's risk model, who learns from releases, and who asks what was replaced."""
 
 from __future__ import annotations
 
@@ -23,46 +23,68 @@ from aclipse.training.loop import Job, Order, Row, fit
 
 RISK, RETRAINED, REPLACED, AGAIN = "risk", "retrained", "replaced?", "again"
 ATTACKERS = (RISK, RETRAINED, REPLACED, AGAIN)
+VERSION = 2  # counted up when attackers are others, so that old readings are not taken for theirs
 READ_AT_ONCE = 1024  # vectors are small
+OTHERS = {"neutral": ("neutral",), "all": ("neutral", "required")}  # question -> from whom to tell sensitive clips
 
 Parts = tuple[Speech, Speech]  # to learn from, and to choose an epoch by
 Network = TypeVar("Network", bound=nn.Module)
 
 
-TARGETS: dict[str, Callable[[Roles, Clip], str]] = {  # heads of the risk model
+HEADS: dict[str, Sequence[str]] = {"role": ROLES, "sex": SEXES}  # of the risk model
+TARGETS: dict[str, Callable[[Roles, Clip], str]] = {
     "role": lambda roles, clip: roles.of(clip.emotion),
     "sex": lambda roles, clip: clip.sex,
 }
 
 
 def train_risk_model(
-    roles: Roles, parts: Parts, loop: RiskLoop, widths: Sequence[int], folder: Path, seed: int
-) -> tuple[Any, float]:
-    """The paper's model of role and sex at once (section IV-A), frozen, and the sum of both UARs on validation."""
+    roles: Roles, parts: Parts, loop: RiskLoop, widths: Sequence[int], folder: Path, seed: int,
+    heads: Sequence[str] = tuple(HEADS),
+) -> tuple[Any, dict[str, float]]:  # fmt: skip
+    """The paper's model of role and sex at once (section IV-A), or of one alone, frozen; and each UAR on validation."""
     validation = parts[1]
-    truth = _targets(roles, validation.clips)
-    network = _new(lambda: RiskModel({"role": ROLES, "sex": SEXES}, validation.wave(0).shape[1], widths), seed)
+    truth = _targets(roles, validation.clips, heads)
+    labels = {head: HEADS[head] for head in heads}
+    network = _new(lambda: RiskModel(labels, validation.wave(0).shape[1], widths), seed)
 
     def objective(batch: Batch) -> tuple[Tensor, dict[str, Tensor]]:
-        losses = network.losses(batch.waves, batch.lengths, _targets(roles, batch.clips))
+        losses = network.losses(batch.waves, batch.lengths, _targets(roles, batch.clips, heads))
         return torch.stack([*losses.values()]).sum(), losses
 
     def validate() -> Row:
         read = read_all(network, validation, READ_AT_ONCE)
-        return {f"uar of {head}": uar(truth[head], [one[head] for one in read]) for head in TARGETS}
+        return {f"uar of {head}": uar(truth[head], [one[head] for one in read]) for head in heads}
 
     def score(row: Row) -> float:
-        return sum(row[f"uar of {head}"] for head in TARGETS)
+        return sum(row[f"uar of {head}"] for head in heads)
 
     job = Job("risk", network, _batches(parts[0], loop, seed), objective, validate, score)
-    best = fit(job, loop, folder, seed).best_score
-    return checkpoint.freeze(network), best
+    progress = fit(job, loop, folder, seed)
+    best = progress.history[progress.best_epoch]
+    return checkpoint.freeze(network), {head: best[f"uar of {head}"] for head in heads}
+
+
+def train_readers(roles: Roles, parts: Parts, loop: RiskLoop, folder: Path, seed: int) -> dict[str, Any]:
+    """For role and for sex who reads it best on validation clips: networks of all sizes, of both and of each alone."""
+    found = [
+        train_risk_model(roles, parts, loop, widths, folder / "+".join(heads) / named(widths), seed, heads)
+        for heads in (tuple(HEADS), *((head,) for head in HEADS))
+        for widths in loop.widths
+    ]
+    return {head: max((one for one in found if head in one[1]), key=lambda one: one[1][head])[0] for head in HEADS}
+
+
+def read_each(readers: dict[str, Any], speech: Speech) -> list[dict[str, str]]:
+    """What each question's reader answers to it, of every clip."""
+    heard = {head: read_all(reader, speech, READ_AT_ONCE) for head, reader in readers.items()}
+    return [{head: answers[index][head] for head, answers in heard.items()} for index in range(len(speech))]
 
 
 def train_replaced(
     roles: Roles, parts: Parts, loop: RiskLoop, widths: Sequence[int], folder: Path, seed: int
 ) -> LogOdds:
-    """Who learns to tell releases of sensitive clips from all others; gives how much it takes each for replaced."""
+    """Who learns to tell releases of sensitive clips from the rest; gives how much it takes each for replaced."""
     validation = parts[1]
     truth = is_sensitive(roles, validation.clips)
     network = _new(lambda: DenseClassifier(("kept", "replaced"), validation.wave(0).shape[1], widths), seed)
@@ -88,13 +110,43 @@ def moved_again(release: Callable[[Features, Clip], Features], speech: Speech) -
     return [float(np.sqrt(np.mean((again.wave(i) - speech.wave(i)) ** 2))) for i in range(len(speech))]
 
 
+def farther(moved: Sequence[float], roles: Roles, clips: Sequence[Clip], question: str) -> int:
+    """1 if sensitive clips are those that moved farther than whom to tell them from, -1 if they moved less."""
+    own = [(one, clip) for one, clip in zip(moved, clips, strict=True) if is_asked(roles.of(clip.emotion), question)]
+    found = auc([one for one, _ in own], is_sensitive(roles, [clip for _, clip in own]))
+    return 1 if found >= 0.5 else -1
+
+
+def is_asked(role: str, question: str) -> bool:
+    """Whether a question is about clips of a role.
+
+    >>> is_asked("required", "neutral"), is_asked("required", "all")
+    (False, True)
+    """
+    return role in ("sensitive", *OTHERS[question])
+
+
+def asked(roles: Roles, speech: Speech, question: str) -> Speech:
+    """The clips that a question is about."""
+    return speech.subset([i for i, clip in enumerate(speech.clips) if is_asked(roles.of(clip.emotion), question)])
+
+
+def named(widths: Sequence[int]) -> str:
+    """The folder of a network with such layers.
+
+    >>> named((256, 128))
+    '256-128'
+    """
+    return "-".join(map(str, widths))
+
+
 def is_sensitive(roles: Roles, clips: Sequence[Clip]) -> list[bool]:
     """Of each clip."""
     return [roles.of(clip.emotion) == "sensitive" for clip in clips]
 
 
-def _targets(roles: Roles, clips: Sequence[Clip]) -> dict[str, list[str]]:
-    return {head: [target(roles, clip) for clip in clips] for head, target in TARGETS.items()}
+def _targets(roles: Roles, clips: Sequence[Clip], heads: Sequence[str]) -> dict[str, list[str]]:
+    return {head: [TARGETS[head](roles, clip) for clip in clips] for head in heads}
 
 
 def _new(build: Callable[[], Network], seed: int) -> Network:

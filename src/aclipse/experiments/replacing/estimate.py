@@ -11,7 +11,7 @@ import numpy as np
 
 from aclipse.audio.functionals import functionals
 from aclipse.contracts import SAMPLE_RATE, Clip
-from aclipse.experiments.replacing.attackers import train_risk_model
+from aclipse.experiments.replacing.attackers import HEADS, OTHERS, train_risk_model
 from aclipse.experiments.replacing.jobs import Learn, Replace
 from aclipse.experiments.replacing.needed import jobs_of, missing
 from aclipse.experiments.replacing.plan import Plan
@@ -64,7 +64,8 @@ def _seconds(plan: Plan, job: Job, rates: Rates) -> float:
     if isinstance(job, Learn):
         return len(s.risk.widths) * learned
     if isinstance(job, Read):
-        return (1 if job.method == RAW else 2) * learned
+        retrained = 0 if job.method == RAW else len(s.risk.widths) * (1 + len(HEADS))  # together, and each alone
+        return (retrained + len(OTHERS)) * learned
     assert isinstance(job, Replace)
     own = s.trained(job.scenario, job.method)
     each = _epochs(own.epochs, own.patience) * len(split.ids("primary"))

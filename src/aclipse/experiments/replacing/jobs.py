@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from aclipse.experiments.replacing.attackers import train_risk_model
+from aclipse.audio.functionals import version
+from aclipse.experiments.replacing.attackers import named, train_risk_model
 from aclipse.experiments.replacing.bench import Bench
 from aclipse.experiments.replacing.plan import Plan
 from aclipse.experiments.replacing.settings import DRAWN, GUIDED
@@ -31,7 +32,7 @@ class Learn:
     def folder(self, plan: Plan) -> Path:
         s = plan.settings
         depends = s.functionals, s.risk, s.roles[self.scenario]
-        return plan.place_folder(self.place) / self.scenario / f"risk-{digest(depends)}"
+        return plan.place_folder(self.place) / self.scenario / f"risk-{digest(depends, version(s.functionals.kind))}"
 
     def result(self, plan: Plan) -> Path:
         return self.folder(plan) / "weights.safetensors"
@@ -41,10 +42,10 @@ class Learn:
         parts = bench.speech("adversary"), bench.speech("adversary-validation")
         seed = derive(bench.seed, "risk", self.scenario)
         found = [
-            train_risk_model(s.roles[self.scenario], parts, s.risk, widths, folder / "-".join(map(str, widths)), seed)
+            train_risk_model(s.roles[self.scenario], parts, s.risk, widths, folder / named(widths), seed)
             for widths in s.risk.widths
         ]
-        best, _ = max(found, key=lambda pair: pair[1])
+        best, _ = max(found, key=lambda pair: sum(pair[1].values()))
         if processes.is_main():
             checkpoint.save_module(self.result(bench.plan), best)
 
@@ -68,8 +69,9 @@ class Replace:
     def folder(self, plan: Plan) -> Path:
         if self.after:
             return self.after[0].folder(plan) / self.method
-        depends = plan.settings.functionals, plan.settings.trained(self.scenario, self.method)
-        return plan.place_folder(self.place) / self.scenario / f"{self.method.replace(' + ', '-')}-{digest(depends)}"
+        s = plan.settings
+        depends = digest((s.functionals, s.trained(self.scenario, self.method)), version(s.functionals.kind))
+        return plan.place_folder(self.place) / self.scenario / f"{self.method.replace(' + ', '-')}-{depends}"
 
     def result(self, plan: Plan) -> Path:
         return self.folder(plan) / "weights.safetensors"

@@ -15,6 +15,7 @@ from aclipse.experiments.replacing.bench import Bench
 from aclipse.experiments.replacing.settings import ReplacingSettings, parse_settings
 from aclipse.experiments.study import plan
 from aclipse.experiments.study.jobs import Place
+from aclipse.training.projection import check_speakers
 
 STUDIES = {
     "rae-table1": "Replacement autoencoder, Table I: clips of each emotion and corpus",
@@ -62,6 +63,7 @@ def make_plan(
     settings = parse_settings(changes)
     both = merge(manifests)
     chosen = Manifest(both.name, tuple(plan.usable(both.clips, settings.emotions)))
+    check_speakers(chosen.clips, settings.functionals)
     found = Plan(name, chosen, output, settings, *((1, 1) if name == "rae-fig3" else size), tuple(changes))
     for rotation in range(found.rotations if name != "rae-table1" else 0):
         found.split(rotation)  # one that cannot be is an error before anything is trained

@@ -10,14 +10,19 @@ from typing import Any, NamedTuple
 from aclipse.atomic import write_table
 from aclipse.experiments.replacing.attackers import (
     AGAIN,
+    OTHERS,
     READ_AT_ONCE,
     REPLACED,
     RETRAINED,
     RISK,
-    is_sensitive,
+    VERSION,
+    asked,
+    farther,
+    is_asked,
     moved_again,
+    read_each,
+    train_readers,
     train_replaced,
-    train_risk_model,
 )
 from aclipse.experiments.replacing.bench import Bench
 from aclipse.experiments.replacing.jobs import Learn, Replace
@@ -25,7 +30,6 @@ from aclipse.experiments.replacing.plan import Plan
 from aclipse.experiments.replacing.releases import Release, all_alike, as_it_is, through, with_noise
 from aclipse.experiments.replacing.settings import GUIDED, NOISE, RAW, TRAINED
 from aclipse.experiments.study.jobs import Job, Place
-from aclipse.metrics.classification import auc
 from aclipse.metrics.quality import snr_db
 from aclipse.protections.replacement.roles import Roles
 from aclipse.seeds import derive
@@ -34,16 +38,19 @@ from aclipse.training.batches import Speech, read_all
 
 COLUMNS = [
     "id", "corpus", "speaker", "emotion", "sex", "scenario", "method", "attacker", "role", "read_role", "read_sex",
-    "odds", "snr_db",
+    *(f"odds_{question}" for question in OTHERS), "snr_db",
 ]  # fmt: skip
 
 
 class Reading(NamedTuple):
-    """What one attacker reads in the test part: role and sex of each clip, or how much it takes it for replaced."""
+    """What one attacker reads in the test part: role and sex of each clip, or how much it takes it for replaced.
+
+    Odds are of each question that is asked of sensitive clips, against neutral ones or all.
+    """
 
     attacker: str
-    labels: list[dict[str, str]] | None
-    odds: list[float] | None
+    labels: list[dict[str, str]] | None = None
+    odds: dict[str, list[float]] | None = None
 
 
 @dataclass(frozen=True)
@@ -70,7 +77,8 @@ class Read:
 
     def folder(self, plan: Plan) -> Path:
         risk, *trained = (job.folder(plan) for job in self.after)
-        return trained[0] / f"{self.method}-read-{risk.name}" if trained else risk / self.method
+        by = f"read-{VERSION}"
+        return trained[0] / f"{self.method}-{by}-{risk.name}" if trained else risk / f"{self.method}-{by}"
 
     def result(self, plan: Plan) -> Path:
         return self.folder(plan) / "clips.csv"
@@ -97,12 +105,14 @@ class Read:
         for index, clip in enumerate(crowd.clean.clips):
             moved = snr_db(crowd.clean.wave(index).ravel(), crowd.released["test"].wave(index).ravel())
             labels = reading.labels[index] if reading.labels else {}
+            role = crowd.roles.of(clip.emotion)
+            told = (reading.odds or {}).items()
+            odds = {question: repr(own[index]) for question, own in told if is_asked(role, question)}
             yield {
                 "id": clip.id, "corpus": clip.extra["corpus"], "speaker": clip.speaker, "emotion": clip.emotion,
                 "sex": clip.sex, "scenario": self.scenario, "method": self.method, "attacker": reading.attacker,
-                "role": crowd.roles.of(clip.emotion), "read_role": labels.get("role", ""),
-                "read_sex": labels.get("sex", ""), "odds": repr(reading.odds[index]) if reading.odds else "",
-                "snr_db": round(moved, 3),
+                "role": role, "read_role": labels.get("role", ""), "read_sex": labels.get("sex", ""),
+                **{f"odds_{question}": odds.get(question, "") for question in OTHERS}, "snr_db": round(moved, 3),
             }  # fmt: skip
 
 
@@ -121,24 +131,36 @@ class Crowd:
 
     def readings(self) -> Iterator[Reading]:
         """Attackers one after the other; whoever learns has layers as large as those of the risk model."""
-        yield Reading(RISK, read_all(self.risk, self.released["test"], READ_AT_ONCE), None)
+        test = self.released["test"]
+        yield Reading(RISK, read_all(self.risk, test, READ_AT_ONCE))
         if self.job.method != RAW:  # from vectors as they are the risk model has learned already
-            retrained, _ = train_risk_model(*self._lesson(RETRAINED))
-            yield Reading(RETRAINED, read_all(retrained, self.released["test"], READ_AT_ONCE), None)
-        replaced = train_replaced(*self._lesson(REPLACED))
-        yield Reading(REPLACED, None, read_all(replaced, self.released["test"], READ_AT_ONCE))
+            folder, seed = self._place(RETRAINED)
+            readers = train_readers(self.roles, self._parts, self.bench.settings.risk, folder, seed)
+            yield Reading(RETRAINED, read_each(readers, test))
+        yield Reading(REPLACED, odds={question: self._replaced(question) for question in OTHERS})
         if self.job.method in TRAINED:
-            yield Reading(AGAIN, None, self._again())
+            yield Reading(AGAIN, odds=self._again())
 
-    def _lesson(self, attacker: str) -> tuple[Any, ...]:
-        loop, parts = self.bench.settings.risk, (self.released["adversary"], self.released["adversary-validation"])
+    @property
+    def _parts(self) -> tuple[Speech, Speech]:
+        return self.released["adversary"], self.released["adversary-validation"]
+
+    def _place(self, attacker: str) -> tuple[Path, int]:
+        """Folder and seed of one that learns."""
         folder = self.job.folder(self.bench.plan) / attacker.removesuffix("?")
-        seed = derive(self.bench.seed, attacker, self.job.scenario)
-        return self.roles, parts, loop, self.risk.settings["widths"], folder, seed
+        return folder, derive(self.bench.seed, attacker, self.job.scenario)
 
-    def _again(self) -> list[float]:
-        """Farther is replaced or nearer, whichever it is of sensitive and neutral clips that the attacker has."""
-        release, heard = self.job.once_more(self.bench), self.released["adversary"]
-        own = heard.subset([i for i, clip in enumerate(heard.clips) if self.roles.of(clip.emotion) != "required"])
-        more = auc(moved_again(release, own), is_sensitive(self.roles, own.clips)) >= 0.5
-        return [moved if more else -moved for moved in moved_again(release, self.released["test"])]
+    def _replaced(self, question: str) -> list[float]:
+        """A network of its own for each question, or it would learn what is not asked, too."""
+        learned, validation = (asked(self.roles, part, question) for part in self._parts)
+        folder, seed = self._place(REPLACED)
+        loop, widths = self.bench.settings.risk, self.risk.settings["widths"]
+        reader = train_replaced(self.roles, (learned, validation), loop, widths, folder / question, seed)
+        return read_all(reader, self.released["test"], READ_AT_ONCE)
+
+    def _again(self) -> dict[str, list[float]]:
+        """Farther is replaced or nearer, whichever it is of validation clips, to which no component was fitted."""
+        release, (_, own) = self.job.once_more(self.bench), self._parts
+        known, found = moved_again(release, own), moved_again(release, self.released["test"])
+        signs = {question: farther(known, self.roles, own.clips, question) for question in OTHERS}
+        return {question: [sign * moved for moved in found] for question, sign in signs.items()}

@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from aclipse.experiments.replacing.attackers import OTHERS, is_asked
 from aclipse.experiments.reproduction.summary import DRAWS, spread
 from aclipse.metrics.intervals import clustered_bootstrap
 from aclipse.protections.replacement.roles import ROLES
@@ -74,12 +75,13 @@ def of_sex(places: Sequence[Rows]) -> dict[tuple[str, str], Measure]:
 
 
 def of_replaced(places: Sequence[Rows]) -> dict[tuple[str, str], Measure]:
-    """How well odds tell what was sensitive from what is neutral, and from all that is not sensitive: AUC."""
+    """How well odds of each question tell what was sensitive: from what is neutral, and from all else: AUC."""
     speakers = speakers_of(places)
     found: dict[tuple[str, str], Measure] = {}
-    for metric, others in {"auc neutral": ("neutral",), "auc all": ("neutral", "required")}.items():
-        judged = [[row for row in rows if row["role"] in ("sensitive", *others)] for rows in places]
-        found["sensitive", metric] = Measure(_auc(judged, speakers), sum(map(len, judged)), 0.5)
+    for question in OTHERS:
+        judged = [[row for row in rows if is_asked(row["role"], question)] for rows in places]
+        statistic = _auc(judged, speakers, f"odds_{question}")
+        found["sensitive", f"auc {question}"] = Measure(statistic, sum(map(len, judged)), 0.5)
     return found
 
 
@@ -178,12 +180,12 @@ def _accuracy(read: Array) -> Array:
     return _ratio(np.trace(read, axis1=-2, axis2=-1), read.sum((-2, -1)))
 
 
-def _auc(places: Sequence[Rows], speakers: Sequence[str]) -> Statistic:
+def _auc(places: Sequence[Rows], speakers: Sequence[str], column: str) -> Statistic:
     """AUC from how often a sensitive clip of one speaker has greater odds than another clip of another."""
     above = np.zeros((len(places), len(speakers), len(speakers)))
     sizes = np.zeros((2, len(places), len(speakers)))
     for place, rows in enumerate(places):
-        odds, who = np.array([float(row["odds"]) for row in rows]), [speakers.index(row["speaker"]) for row in rows]
+        odds, who = np.array([float(row[column]) for row in rows]), [speakers.index(row["speaker"]) for row in rows]
         sensitive = np.array([row["role"] == "sensitive" for row in rows], bool)
         members = np.eye(len(speakers))[who]
         wins = np.sign(odds[sensitive][:, None] - odds[~sensitive]) / 2 + 0.5

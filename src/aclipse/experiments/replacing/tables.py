@@ -7,11 +7,13 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 from aclipse.atomic import read_table, write_table, write_text
+from aclipse.audio.functionals import version
 from aclipse.experiments.replacing import paper
 from aclipse.experiments.replacing.attackers import AGAIN, REPLACED, RETRAINED, RISK
+from aclipse.experiments.replacing.needed import jobs_of
 from aclipse.experiments.replacing.plan import Plan
 from aclipse.experiments.replacing.readings import Read
-from aclipse.experiments.replacing.settings import RAW
+from aclipse.experiments.replacing.settings import DECIDED, RAW
 from aclipse.experiments.replacing.summary import (
     Measure,
     Rows,
@@ -36,10 +38,13 @@ def write(plan: Plan) -> None:
     """Write OUTPUT/NAME.csv of a study that has been carried out, and OUTPUT/NAME.json, what it was made with."""
     rows = list(TABLES[plan.name](plan))
     s = plan.settings
+    made_by = version(s.functionals.kind) if jobs_of(plan) else ""  # clips are counted without any
     made_with = {
         **plan.facts(), "the paper's corpora": list(paper.CORPORA), "functionals": s.functionals.kind,
+        "functionals made by": made_by,
         "normalisation": s.functionals.normalisation, "components": s.functionals.components,
         "scenarios": {name: roles.model_dump() for name, roles in s.roles.items()}, "methods": list(s.methods),
+        "risk": s.risk.model_dump(), "replacement": s.replacement.model_dump(exclude=DECIDED),
     }  # fmt: skip
     write_text(plan.output / f"{plan.name}.json", json.dumps(made_with, indent=2, ensure_ascii=False) + "\n")
     write_table(plan.output / f"{plan.name}.csv", list(rows[0]), rows)

@@ -18,7 +18,6 @@ from aclipse.errors import CorpusError, RunError
 from aclipse.models.dense import DenseClassifier
 from aclipse.protections.replacement.network import ReplacementNetwork
 from aclipse.protections.replacement.roles import Roles
-from aclipse.seeds import derive
 from aclipse.training import checkpoint
 from aclipse.training.projection import Projection, Ranges
 
@@ -48,7 +47,7 @@ class Drawer:
     """What a device needs to draw replacements: a classifier of roles, and how neutral clips are encoded.
 
     A normal distribution, not clips: who has the device could look a clip up in what it has released. The seed of a
-    draw is mixed with the vector that it replaces, which never leaves, so that nobody can draw again.
+    draw is mixed with the vector that it replaces, which never leaves: who lacks the recording cannot draw again.
     """
 
     def __init__(self, gate: DenseClassifier, mean: Tensor, factor: Tensor) -> None:
@@ -65,9 +64,10 @@ class Drawer:
         return found
 
     def _drawn(self, vector: Tensor, seed: int) -> Tensor:
-        content = hashlib.sha256(vector.numpy().tobytes()).hexdigest()
-        generator = torch.Generator().manual_seed(derive(seed, "draw", content) % 2**63)
-        return self.mean + self.factor @ torch.randn(len(self.mean), generator=generator)
+        digest = hashlib.sha256(f"{seed} ".encode() + vector.numpy().tobytes()).digest()
+        generator = np.random.default_rng(int.from_bytes(digest))  # all 256 bits: fewer could be searched through
+        drawn = generator.standard_normal(len(self.mean), dtype=np.float32)
+        return self.mean + self.factor @ torch.from_numpy(drawn)
 
 
 def drawer_of(gate: DenseClassifier, encoded: Tensor) -> Drawer:

@@ -132,7 +132,7 @@ def _with_roles(settings: ReplacementSettings, speech: Speech) -> Speech:
 
 
 def check_roles(settings: ReplacementSettings, parts: Mapping[str, Sequence[Clip]]) -> None:
-    """Raise CorpusError where a part to be learned from lacks a role or, if it is to be unlearned, a sex."""
+    """Raise CorpusError for what a part to be learned from lacks: a role, a replacement, a sex to be unlearned."""
     for part in PARTS:
         clips = [clip for clip in parts[part] if settings.of(clip.emotion)]
         lacking = [role for role in ROLES if not any(settings.of(clip.emotion) == role for clip in clips)]
@@ -141,6 +141,7 @@ def check_roles(settings: ReplacementSettings, parts: Mapping[str, Sequence[Clip
             raise CorpusError(
                 f"The {part} part has no clip that is {lacking[0]} ({emotions}). Choose emotions that occur there."
             )
+        replacements(clips, settings.roles, 0, settings.same_sex)
         unknown = [clip.id for clip in clips if clip.sex not in SEXES]
         if settings.weight and unknown:
             raise CorpusError(
