@@ -19,8 +19,9 @@ VECTORS = Medium(
     quality="How far vectors are moved, and the cost",
     against="Released vectors against those of the original",
     cost="how far it moved the vectors",
-    limit="“Hidden” means hidden from the readers of single vectors tried here. A larger one, longer training, or"
-    " somebody who has several vectors of one speaker may learn more.",
+    limit="“Hidden” means hidden from the readers of single vectors tried here. A larger one, longer training,"
+    " releases of recordings to which the autoencoder was not fitted (theirs were), or several vectors of one speaker"
+    " may tell more.",
     unmeasured="Not measured here: {}. Assume that it can still be read.",
     measured="SNR of vectors {} dB",
     listening="",
@@ -35,7 +36,7 @@ VECTORS = Medium(
     table="A row is one way to treat speech before its vector leaves. UAR is the mean over classes of the share read"
     " right. Where emotion is kept, high is useful: it is told whether a recording is {required} or anything else."
     " Where secrets are hidden, low is private: which sensitive emotion it is, if any ({sensitive}); the speaker’s sex;"
-    " and which of a few known sentences was said. The best attacker is whichever listener got most among those that"
+    " and, where it was asked, which of a few known sentences was said. The best attacker is whichever listener got most among those that"
     " passed their own check and that every row has met; a row that was not attacked by all of them stays empty.",
     survived="A protection that was trained with a classifier can simply write the class {written}, where that"
     " classifier finds it; an attacker retrained on releases can learn to find it too. The judge called “guiding”"

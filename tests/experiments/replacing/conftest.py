@@ -80,3 +80,9 @@ def finished(replaced: Callable[..., int], tmp_path_factory: pytest.TempPathFact
     for study in replacing.STUDIES:
         assert replaced(study, output, "--threads", "1") == 0
     return output
+
+
+@pytest.fixture(scope="session")
+def plan(finished: Path, voices: Manifest, small: tuple[str, ...]) -> Plan:
+    """That of the finished tables."""
+    return make_plan("rae-table3", [voices], finished, (1, 1), small)

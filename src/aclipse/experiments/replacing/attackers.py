@@ -66,11 +66,11 @@ def train_risk_model(
 
 
 def train_readers(roles: Roles, parts: Parts, loop: RiskLoop, folder: Path, seed: int) -> dict[str, Any]:
-    """For role and for sex who reads it best on validation clips: networks of all sizes, of both and of each alone."""
+    """For role and for sex who reads it best on validation clips: of both at once in all sizes, or of each alone."""
+    tried = [(tuple(HEADS), widths) for widths in loop.widths] + [((head,), loop.widths[0]) for head in HEADS]
     found = [
         train_risk_model(roles, parts, loop, widths, folder / "+".join(heads) / named(widths), seed, heads)
-        for heads in (tuple(HEADS), *((head,) for head in HEADS))
-        for widths in loop.widths
+        for heads, widths in tried
     ]
     return {head: max((one for one in found if head in one[1]), key=lambda one: one[1][head])[0] for head in HEADS}
 

@@ -64,7 +64,7 @@ def _seconds(plan: Plan, job: Job, rates: Rates) -> float:
     if isinstance(job, Learn):
         return len(s.risk.widths) * learned
     if isinstance(job, Read):
-        retrained = 0 if job.method == RAW else len(s.risk.widths) * (1 + len(HEADS))  # together, and each alone
+        retrained = 0 if job.method == RAW else len(s.risk.widths) + len(HEADS)  # together, and each alone
         return (retrained + len(OTHERS)) * learned
     assert isinstance(job, Replace)
     own = s.trained(job.scenario, job.method)

@@ -130,11 +130,11 @@ class Crowd:
         self.risk: Any = bench.risk_model(job.after[0].result(bench.plan))
 
     def readings(self) -> Iterator[Reading]:
-        """Attackers one after the other; whoever learns has layers as large as those of the risk model."""
+        """Attackers one after the other."""
         test = self.released["test"]
         yield Reading(RISK, read_all(self.risk, test, READ_AT_ONCE))
         if self.job.method != RAW:  # from vectors as they are the risk model has learned already
-            folder, seed = self._place(RETRAINED)
+            folder, seed = self._start(RETRAINED)
             readers = train_readers(self.roles, self._parts, self.bench.settings.risk, folder, seed)
             yield Reading(RETRAINED, read_each(readers, test))
         yield Reading(REPLACED, odds={question: self._replaced(question) for question in OTHERS})
@@ -145,15 +145,15 @@ class Crowd:
     def _parts(self) -> tuple[Speech, Speech]:
         return self.released["adversary"], self.released["adversary-validation"]
 
-    def _place(self, attacker: str) -> tuple[Path, int]:
+    def _start(self, attacker: str) -> tuple[Path, int]:
         """Folder and seed of one that learns."""
         folder = self.job.folder(self.bench.plan) / attacker.removesuffix("?")
         return folder, derive(self.bench.seed, attacker, self.job.scenario)
 
     def _replaced(self, question: str) -> list[float]:
-        """A network of its own for each question, or it would learn what is not asked, too."""
+        """A network for each question, or it would learn what is not asked, too; as large as the risk model."""
         learned, validation = (asked(self.roles, part, question) for part in self._parts)
-        folder, seed = self._place(REPLACED)
+        folder, seed = self._start(REPLACED)
         loop, widths = self.bench.settings.risk, self.risk.settings["widths"]
         reader = train_replaced(self.roles, (learned, validation), loop, widths, folder / question, seed)
         return read_all(reader, self.released["test"], READ_AT_ONCE)
