@@ -44,8 +44,8 @@ _METHODS = (
 )
 _ATTACKERS = (
     "* Attackers. risk: the paper's, trained on raw vectors; neither it nor the transformation ever meets the other. "
-    "retrained: the same kind, trained on releases of the same people; of networks of all sizes, for role and sex at "
-    "once and for each alone, the one answers that reads best on validation clips. On raw vectors the risk model "
+    "retrained: the same kind, trained on releases of the same people; of networks for role and sex at once, of all "
+    "sizes, and for each alone, the one answers that reads best on validation clips. On raw vectors the risk model "
     "stands for it."
 )
 _UNDERSTATED = (

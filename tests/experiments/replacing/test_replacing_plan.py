@@ -173,7 +173,7 @@ def test_only_readings_after_learning_cost_and_nothing_is_written(planned: Plann
     assert all(cost.seconds > 0 and cost.there == 0 for cost in rows.values())
     seconds = job_seconds(plan, [Read(HERE, "sad", "raw"), Read(HERE, "sad", "rae"), Replace(HERE, "sad", "drawn")])
     first, second, third = seconds.values()
-    networks = 2 + 2 * 3  # replaced? of two questions; of two sizes, role and sex at once, and each alone
+    networks = 2 + 2 + 2  # replaced? of two questions; role and sex at once in two sizes, and each alone
     assert second == pytest.approx(networks / 2 * first) and third == 0
     assert [cost.left for cost in costs(planned("rae-table1", tmp_path / "new"))] == [0, 0, 0, 0]
     assert not (tmp_path / "new").exists()
