@@ -224,7 +224,7 @@ def test_a_page_says_what_it_was_made_with(tmp_path: Path) -> None:
         "Corpus: crema-d+ravdess [0a], without the IEMOCAP of the paper: its columns are for orientation.",
         "Rotations: 2 of 5; repeats: 1 (the paper: 5 and 1).",
         "Settings unlike the paper's protocol: none.",
-        "Vectors: 256 components of compare functionals, normalised by speaker.",
+        "Vectors: at most 256 components of compare functionals, normalised by speaker.",
         "Sensitive, where sad required: happy, angry.",
     ]
     assert "which is not the paper's" in beside_the_paper(["tones"])

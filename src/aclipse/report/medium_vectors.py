@@ -37,7 +37,8 @@ VECTORS = Medium(
     " right. Where emotion is kept, high is useful: it is told whether a recording is {required} or anything else."
     " Where secrets are hidden, low is private: which sensitive emotion it is, if any ({sensitive}); the speaker’s sex;"
     " and, where it was asked, which of a few known sentences was said. The best attacker is whichever listener got"
-    " most among those that passed their own check and that every row has met; a row that was not attacked by all of them stays empty.",
+    " most among those that passed their own check and that every row has met; a row that was not attacked by all of"
+    " them stays empty.",
     survived="A protection that was trained with a classifier can simply write the class {written}, where that"
     " classifier finds it; an attacker retrained on releases can learn to find it too. The judge called “guiding”"
     " guided nobody here: it is another classifier of the build that steered the autoencoder, where one did."

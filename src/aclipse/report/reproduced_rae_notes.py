@@ -27,7 +27,7 @@ def beside_the_paper(names: Sequence[str]) -> str:
 
 def about(made_with: dict[str, Any]) -> list[str]:
     """What a reader must know of how the numbers were made: the vectors, and who is hidden in which scenario."""
-    vectors = "Vectors: {components} components of {functionals} functionals, normalised by {normalisation}."
+    vectors = "Vectors: at most {components} components of {functionals} functionals, normalised by {normalisation}."
     told = [vectors.format(**made_with)] if "functionals" in made_with else []
     scenarios = made_with.get("scenarios", {})
     hidden = [f"{name} required: {', '.join(roles[SENSITIVE])}" for name, roles in scenarios.items()]
@@ -50,7 +50,7 @@ _ATTACKERS = (
 )
 _UNDERSTATED = (
     "* Who learns from releases learns on clips to which the components were fitted, so that what it reads may be "
-    "understated by some points (a check with support vector machines: 4 to 5 points of AUC)."
+    "understated by some points."
 )
 _DATA = (
     "* Three sets without a common speaker: of the risk model, of the transformation, and the test, in rotation. "
@@ -81,7 +81,7 @@ NOTES = {
         _METHODS, _ATTACKERS, _UNDERSTATED, *_DATA,
     ),
     "rae-fig3": (
-        "* One rotation, the first, as the paper shows one of its five.",
+        "* One rotation, the first, as the paper shows one of its five: a picture, whose numbers are not to be had.",
         _METHODS, _ATTACKERS, _UNDERSTATED, *_DATA,
     ),
 }  # fmt: skip
