@@ -19,9 +19,7 @@ from aclipse.audio import files
 from aclipse.audio.functionals import FunctionalSettings, functionals, size, version
 from aclipse.contracts import Clip
 from aclipse.errors import CorpusError, RunError
-from aclipse.training.features import OnDone
-from aclipse.training.features import one_thread as one_thread
-from aclipse.training.features import stamp as stamp
+from aclipse.training.features import OnDone, one_thread, stamp
 
 log = logging.getLogger(__name__)
 
@@ -29,6 +27,7 @@ Rows = npt.NDArray[np.float32]  # (clips, size)
 
 VERSION = 1  # of the numbers in a cache: counted up when the same recording and version of functionals give others
 CHUNK = 64  # recordings a file: a kill costs no more than these, seconds of work
+TOLD = 512  # recordings after which the log hears how far it is, where nobody else does
 
 
 def functionals_of(
@@ -57,6 +56,8 @@ def functionals_of(
                 if on_done:
                     on_done(start + place + 1, len(clips))
             _write(path, part)
+            if not on_done and (start + CHUNK) % TOLD == 0:
+                log.info("functionals of %d of %d recordings", start + CHUNK, len(clips))
     log.info("%s of %d recordings lie in %s", version(settings.kind), len(clips), folder)
     return rows
 

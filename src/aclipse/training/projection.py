@@ -17,7 +17,8 @@ from aclipse.audio.functionals import FunctionalSettings, functionals, names, ve
 from aclipse.contracts import Clip, Features, Wave
 from aclipse.errors import CorpusError, RunError
 from aclipse.training.batches import Speech
-from aclipse.training.functionals import OnDone, functionals_of
+from aclipse.training.features import OnDone
+from aclipse.training.functionals import functionals_of
 
 Array = npt.NDArray[np.float32]
 
