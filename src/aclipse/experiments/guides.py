@@ -92,7 +92,8 @@ def load(run: Run, medium: Medium = SOUND) -> Guides:
     """The frozen recognisers of a run, on this process's device; what is equal in them runs once for both."""
     found = [checkpoint.freeze(_load(run.folder / name, medium)[0]) for name in medium.recognisers]
     if isinstance(found[0], selfsupervised.Backbone):
-        log.info("the two recognisers share: %s", selfsupervised.share(*found))
+        shared = selfsupervised.share(*found)
+        log.info("the two recognisers share: %s", shared)
     return Guides(*(network.to(processes.device()) for network in found))
 
 
