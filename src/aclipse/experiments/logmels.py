@@ -56,10 +56,6 @@ class LogMels(Medium):
     train: tuple[Clip, ...]
     folder: Path
 
-    def __getstate__(self) -> dict[str, Any]:
-        """What another process opens again is not sent there."""
-        return {name: value for name, value in self.__dict__.items() if name != "store"}
-
     @cached_property
     def store(self) -> FeatureStore:
         """Where the features are."""

@@ -42,6 +42,10 @@ class Medium(ABC):
     sounds: ClassVar[bool] = True  # whether a release can be listened to
     recognisers: ClassVar[tuple[str, ...]] = ("emotion", "words")  # that a run begins with
 
+    def __getstate__(self) -> dict[str, Any]:
+        """What another process opens again is not sent there: the store, where there is one."""
+        return {name: value for name, value in self.__dict__.items() if name != "store"}
+
     @property
     def sensitive(self) -> tuple[str, ...]:
         """The emotions that a protection of this medium is to hide, if any."""

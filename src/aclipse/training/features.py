@@ -115,14 +115,20 @@ class FeatureStore:
         return self._speakers[speaker]
 
 
-def _check(clips: Sequence[Clip], settings: FeatureSettings) -> None:
+def check_ids(clips: Sequence[Clip], purpose: str) -> None:
+    """Raise CorpusError for no clips, where some are needed ("to …"), and for an id that occurs twice."""
     if not clips:
-        raise CorpusError("No clips were given to make features of. Give at least one.")
+        raise CorpusError(f"No clips were given {purpose}. Give at least one.")
     seen: set[str] = set()
     for clip in clips:
         if clip.id in seen:
             raise CorpusError(f"The id {clip.id!r} occurs twice among the clips. Ids must be unique: rename one.")
         seen.add(clip.id)
+
+
+def _check(clips: Sequence[Clip], settings: FeatureSettings) -> None:
+    check_ids(clips, "to make features of")
+    for clip in clips:
         if settings.normalisation == "speaker" and not clip.speaker:
             raise CorpusError(
                 f"Clip {clip.id!r} has no speaker, and features are normalised by speaker. Name its speaker, or choose "

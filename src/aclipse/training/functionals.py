@@ -18,8 +18,8 @@ from aclipse.atomic import replacing
 from aclipse.audio import files
 from aclipse.audio.functionals import FunctionalSettings, functionals, size, version
 from aclipse.contracts import Clip
-from aclipse.errors import CorpusError, RunError
-from aclipse.training.features import OnDone, one_thread, stamp
+from aclipse.errors import RunError
+from aclipse.training.features import OnDone, check_ids, one_thread, stamp
 
 log = logging.getLogger(__name__)
 
@@ -42,7 +42,7 @@ def functionals_of(
     Raises CorpusError for no clips and an id that occurs twice, AudioError for a recording that cannot be used,
     MissingExtra without opensmile where it is needed, RunError for a folder that cannot be written.
     """
-    _check(clips)
+    check_ids(clips, "to compute functionals of")
     paths = _paths(clips, settings, folder)
     rows = np.empty((len(clips), size(settings.kind)), np.float32)
     with _workers(threads) as pool:
@@ -65,16 +65,6 @@ def functionals_of(
 def is_kept(clips: Sequence[Clip], settings: FunctionalSettings, folder: Path) -> bool:
     """Whether ``folder`` holds these functionals of these clips, their files as they are now."""
     return all(path.is_file() for path in _paths(clips, settings, folder))
-
-
-def _check(clips: Sequence[Clip]) -> None:
-    if not clips:
-        raise CorpusError("No clips were given to compute functionals of. Give at least one.")
-    seen: set[str] = set()
-    for clip in clips:
-        if clip.id in seen:
-            raise CorpusError(f"The id {clip.id!r} occurs twice among the clips. Ids must be unique: rename one.")
-        seen.add(clip.id)
 
 
 def _paths(clips: Sequence[Clip], settings: FunctionalSettings, folder: Path) -> list[Path]:
