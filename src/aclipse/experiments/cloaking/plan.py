@@ -9,7 +9,6 @@ from pathlib import Path
 from aclipse.corpora import splits
 from aclipse.corpora.manifest import Manifest
 from aclipse.corpora.merge import improvised, merge
-from aclipse.errors import RecipeError
 from aclipse.experiments.cloaking import paper
 from aclipse.experiments.cloaking.bench import Bench
 from aclipse.experiments.cloaking.settings import CloakingSettings, parse_settings
@@ -31,12 +30,9 @@ STUDIES = {
 class Plan(plan.Plan):
     """A study of the Cloak paper on some corpora."""
 
-    settings: CloakingSettings
+    studies = STUDIES
 
-    @property
-    def title(self) -> str:
-        """The study in words."""
-        return STUDIES[self.name]
+    settings: CloakingSettings
 
     def open(self, place: Place) -> Bench:
         """The bench that jobs of one place work at."""
@@ -59,12 +55,10 @@ def make_plan(
     ``size`` is (rotations, repeats). Raises RecipeError for an unknown study or settings that do not hold, CorpusError
     where nothing usable is left or no rotation can be made.
     """
-    if name not in STUDIES:
-        raise RecipeError(f"there is no study {name!r}. Choose one of: {', '.join(STUDIES)}")
+    plan.check_name(name, STUDIES)
     settings = parse_settings(changes)
     both = merge([improvised(manifest) for manifest in manifests])
     chosen = Manifest(both.name, tuple(plan.usable(both.clips, settings.emotions)))
     found = Plan(name, chosen, output, settings, *size, tuple(changes))
-    for rotation in range(found.rotations if name != "cloak-table1" else 0):
-        found.split(rotation)  # one that cannot be is an error before anything is trained
+    found.check_rotations()
     return found

@@ -9,7 +9,6 @@ from pathlib import Path
 from aclipse.corpora import splits
 from aclipse.corpora.manifest import Manifest
 from aclipse.corpora.merge import merge
-from aclipse.errors import RecipeError
 from aclipse.experiments.replacing import paper
 from aclipse.experiments.replacing.bench import Bench
 from aclipse.experiments.replacing.settings import ReplacingSettings, parse_settings
@@ -29,12 +28,9 @@ STUDIES = {
 class Plan(plan.Plan):
     """A study of the replacement autoencoder on some corpora."""
 
-    settings: ReplacingSettings
+    studies = STUDIES
 
-    @property
-    def title(self) -> str:
-        """The study in words."""
-        return STUDIES[self.name]
+    settings: ReplacingSettings
 
     def open(self, place: Place) -> Bench:
         """The bench that jobs of one place work at."""
@@ -58,13 +54,11 @@ def make_plan(
     ``size`` is (rotations, repeats); the figure has one of each. Raises RecipeError for an unknown study or settings
     that do not hold, CorpusError where nothing usable is left or no rotation can be made.
     """
-    if name not in STUDIES:
-        raise RecipeError(f"there is no study {name!r}. Choose one of: {', '.join(STUDIES)}")
+    plan.check_name(name, STUDIES)
     settings = parse_settings(changes)
     both = merge(manifests)
     chosen = Manifest(both.name, tuple(plan.usable(both.clips, settings.emotions)))
     check_speakers(chosen.clips, settings.functionals)
     found = Plan(name, chosen, output, settings, *((1, 1) if name == "rae-fig3" else size), tuple(changes))
-    for rotation in range(found.rotations if name != "rae-table1" else 0):
-        found.split(rotation)  # one that cannot be is an error before anything is trained
+    found.check_rotations()
     return found

@@ -9,16 +9,16 @@ from __future__ import annotations
 import hashlib
 import logging
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 from aclipse.contracts import Clip
 from aclipse.corpora import splits
 from aclipse.corpora.manifest import Manifest
-from aclipse.errors import CorpusError
+from aclipse.errors import CorpusError, RecipeError
 from aclipse.experiments.study.jobs import Place
 
 log = logging.getLogger(__name__)
@@ -37,11 +37,12 @@ class Plan(ABC):
     rotations: int = ROTATIONS
     repeats: int = 1
     changes: tuple[str, ...] = ()
+    studies: ClassVar[Mapping[str, str]]  # of this kind, by name, in words
 
     @property
-    @abstractmethod
     def title(self) -> str:
         """The study in words."""
+        return self.studies[self.name]
 
     @abstractmethod
     def open(self, place: Place) -> Any:
@@ -77,6 +78,11 @@ class Plan(ABC):
             self._splits[rotation] = self.deal(rotation)
         return self._splits[rotation]
 
+    def check_rotations(self) -> None:
+        """Raise CorpusError for a rotation that cannot be made, before anything is trained; table 1 needs none."""
+        for rotation in range(0 if self.name.endswith("-table1") else self.rotations):
+            self.split(rotation)
+
     @cached_property
     def _splits(self) -> dict[int, splits.Split]:
         return {}
@@ -93,6 +99,12 @@ class Plan(ABC):
             "corpora": self.corpora, "seed": self.settings.seed, "folds": self.rotations, "repeats": self.repeats,
             "changed settings": list(self.changes),
         }  # fmt: skip
+
+
+def check_name(name: str, studies: Mapping[str, str]) -> None:
+    """Raise RecipeError for a study that there is not."""
+    if name not in studies:
+        raise RecipeError(f"there is no study {name!r}. Choose one of: {', '.join(studies)}")
 
 
 def usable(clips: Sequence[Clip], emotions: Sequence[str]) -> list[Clip]:
