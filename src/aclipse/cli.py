@@ -36,8 +36,10 @@ Study = Literal[
     "table1", "fig3", "fig4", "fig5", "fig6", "fig7", "transfer",
     "cloak-table1", "cloak-table2", "cloak-fig4", "cloak-fig5",
     "rae-table1", "rae-table3", "rae-table4", "rae-fig3",
+    "fed-utility", "fed-attack", "fed-udp",
 ]  # fmt: skip
-ROTATED = {"cloak": "cloaking", "rae": "replacing"}  # how studies that rotate speakers begin → who carries them out
+# how studies that rotate speakers begin → who carries them out
+ROTATED = {"cloak": "cloaking", "rae": "replacing", "fed": "federating"}
 Labels = Literal["intended", "voted", "voice"]
 Threads = Annotated[
     int, typer.Option(min=0, help="Processor cores to use; 0: all. Results are the same for the same number.")
@@ -170,6 +172,8 @@ def train(
     threads: Threads = 0,
 ) -> None:
     """Train the recognisers, then the protection: a cascade, a cloak or a replacement autoencoder, as the recipe says.
+
+    Where its release is updates: a federated model alone, of the first corpus; the others are the adversary's.
 
     After an interruption the same command, with all its --set, goes on with --resume.
     """
@@ -346,7 +350,8 @@ def reproduce(
         Study,
         typer.Argument(
             help="A table or figure of the Aclipse paper, or what moves between backbones; "
-            "cloak-…: one of the Cloak paper; rae-…: one of the replacement autoencoder's."
+            "cloak-…: one of the Cloak paper; rae-…: one of the replacement autoencoder's; "
+            "fed-…: one of the federated paper."
         ),
     ],
     corpora: Annotated[
@@ -354,8 +359,8 @@ def reproduce(
         typer.Option(
             "--corpus",
             metavar="MANIFEST",
-            help="IEMOCAP's, from `aclipse corpus import iemocap`. cloak-… and rae-… take several corpora, each with "
-            "this option; a cloak study of IEMOCAP and MSP-Improv what was improvised.",
+            help="IEMOCAP's, from `aclipse corpus import iemocap`. cloak-…, rae-… and fed-… take several corpora, each "
+            "with this option; a cloak study of IEMOCAP and MSP-Improv what was improvised.",
         ),
     ],
     output: Annotated[
@@ -366,7 +371,7 @@ def reproduce(
         typer.Option(
             "--backbone",
             metavar="NAME[=WEIGHTS]",
-            help="One of the paper's four, from a folder or hub id; not of cloak-… and rae-….",
+            help="One of the paper's four, from a folder or hub id; not of cloak-…, rae-… and fed-….",
         ),
     ] = None,
     kinds: Annotated[
@@ -375,8 +380,8 @@ def reproduce(
             "--split",
             metavar="KIND",
             help="utterance-kfold, leave-one-session-out, speaker-kfold "
-            "(default: the first, as the paper; and by session, or by speaker where there are none); not of cloak-… "
-            "and rae-…, which rotate speakers.",
+            "(default: the first, as the paper; and by session, or by speaker where there are none); not of cloak-…, "
+            "rae-… and fed-…, which rotate speakers.",
         ),
     ] = None,
     folds: Annotated[
@@ -384,7 +389,9 @@ def reproduce(
     ] = 5,
     repeats: Annotated[
         int | None,
-        typer.Option(min=1, help="Trainings a fold, each with its own seed (default: 5; 1 of cloak-… and rae-…)."),
+        typer.Option(
+            min=1, help="Trainings a fold, each with its own seed (default: 5; 1 of cloak-…, rae-… and fed-…)."
+        ),
     ] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what is left to train and how long.")] = False,
     changes: Annotated[
@@ -393,7 +400,8 @@ def reproduce(
             "--set",
             metavar="KEY=VALUE",
             help="Change a setting: cascade.epochs=20; of a cloak study cloak.epochs=20, attackers=[60] or "
-            "emotion.precision=bf16; of rae-… functionals.kind=egemaps or risk.epochs=50. What is unknown is answered "
+            "emotion.precision=bf16; of rae-… functionals.kind=egemaps or risk.epochs=50; of fed-… epsilons=[10] or "
+            "federation.rounds=50. What is unknown is answered "
             "with all there are.",
         ),
     ] = None,
@@ -409,7 +417,9 @@ def reproduce(
         table = _rotated(study, corpora, output, (folds, repeats or 1), changes or [], dry_run, threads)
     else:
         if len(corpora) > 1:
-            raise typer.BadParameter(f"{study} takes one --corpus; several are for the studies named cloak-… or rae-…")
+            raise typer.BadParameter(
+                f"{study} takes one --corpus; several are for studies named cloak-…, rae-… or fed-…"
+            )
         table = _reproduced(study, corpora[0], output, backbones, kinds, (folds, repeats or 5), changes, dry_run)
     if table and _is_main():
         written = draw(table)

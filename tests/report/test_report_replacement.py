@@ -29,7 +29,7 @@ from aclipse.report.comparison import comparison_table, rivals, secrets
 from aclipse.report.figures import plane_figure
 from aclipse.report.folder import read_run
 from aclipse.report.ladder import findings, protector
-from aclipse.report.medium import FEATURES, MEDIA, SOUND, VECTORS, medium_of, releases
+from aclipse.report.medium import FEATURES, MEDIA, SOUND, UPDATES, VECTORS, medium_of, releases
 from aclipse.report.methods import methods, provenance
 from aclipse.report.remarks import cheaper
 from aclipse.report.terminal import ladder_lines
@@ -176,7 +176,7 @@ def test_settings_mean_what_was_asked() -> None:
 
 def test_each_medium_has_its_words() -> None:
     assert {name: medium_of(toy(about={"recipe": {"release": name}})) for name in MEDIA} == {
-        "sound": SOUND, "features": FEATURES, "functionals": VECTORS,
+        "sound": SOUND, "features": FEATURES, "functionals": VECTORS, "updates": UPDATES,
     }  # fmt: skip
     assert medium_of(toy()) is SOUND and releases(toy_replacement()) == "functionals"
     assert secrets(toy()) == ["words"] and secrets(toy_cloak()) == ["words", "sex"]

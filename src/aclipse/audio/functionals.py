@@ -15,10 +15,10 @@ from aclipse.errors import MissingExtra, RecipeError
 
 Array = npt.NDArray[Any]
 
-OPENSMILE = {"compare": "ComParE_2016", "egemaps": "eGeMAPSv02"}  # its names of feature sets
+OPENSMILE = {"compare": "ComParE_2016", "egemaps": "eGeMAPSv02", "emobase": "emobase"}  # its names of feature sets
 KINDS = (*OPENSMILE, "log-mel")
 VERSION = 1  # of our own statistics: counted up when the same sound gives others
-SHORTEST = 960  # samples: the 60 ms window of both sets; openSMILE gives nothing for less
+SHORTEST = 960  # samples: the 60 ms window of these sets; openSMILE gives nothing for less
 LOUDEST = 1 - 2**-15  # openSMILE counts in 16 bits, where what is more wraps round to the other sign
 LOG_MEL = FeatureSettings(bands=64)
 STATISTICS: dict[str, Callable[[Array], Array]] = {  # (frames, columns) -> (columns,)
@@ -35,12 +35,12 @@ class FunctionalSettings(Settings):
     """Which functionals are computed.
 
     ``compare``, the paper's, are the 6,373 of the ComParE 2016 challenge (Schuller et al. 2016), ``egemaps`` the 88 of
-    eGeMAPS v02 (Eyben et al. 2016). Both are made by openSMILE, whose free licence is for research: it excludes
-    products, and names features extracted with it, and models of these, among what may not go into one. ``log-mel`` are
-    390 statistics of our own that need no extra and may be used for anything.
+    eGeMAPS v02 (Eyben et al. 2016), ``emobase`` the 988 of openSMILE's own set. All three are made by openSMILE, whose
+    free licence is for research: it excludes products, and names features extracted with it, and models of these, among
+    what may not go into one. ``log-mel`` are 390 statistics of our own that need no extra and may be used for anything.
     """
 
-    kind: Literal["compare", "egemaps", "log-mel"] = "compare"
+    kind: Literal["compare", "egemaps", "emobase", "log-mel"] = "compare"
 
 
 def functionals(wave: Wave, kind: str) -> Features:

@@ -48,6 +48,10 @@ def audit(folder: Path | str, changes: Sequence[str] = (), threads: int = 1, on_
     Attackers that an earlier audit of the same protection has trained are kept. Raises RunError if the run is not
     finished, or one beside it is of another split.
     """
+    if runs.release_of(Path(folder)) == "updates":
+        from aclipse.experiments.updates.audit import audit as audit_updates  # all that updates need, few runs do
+
+        return audit_updates(Path(folder), changes, on_done)
     runs.find(Path(folder), changes)  # first: of what is no run, or not finished, nothing is computed
     protection = runs.load_protection(folder)
     prepared = runs.reopen(Path(folder), changes)

@@ -14,9 +14,11 @@ from aclipse.contracts import Settings
 from aclipse.errors import RecipeError
 from aclipse.experiments.levels import AuditSettings, EmotionLoop, Level, WordsLoop
 from aclipse.experiments.overrides import parse
+from aclipse.experiments.updates.settings import UpdateSettings
 from aclipse.protections.cascade.method import CascadeSettings
 from aclipse.protections.cloak.method import CloakSettings
 from aclipse.protections.replacement.method import ReplacementSettings
+from aclipse.protections.user_level_dp.settings import FederationSettings, PrivacySettings
 from aclipse.training.projection import ProjectionSettings
 
 
@@ -60,7 +62,8 @@ class Recipe(Settings):
     """Everything that a run depends on, beside its corpus."""
 
     seed: int = Field(0, ge=0)
-    release: Literal["waveform", "features", "functionals"] = "waveform"  # by the cascade, the cloak, or replacement
+    release: Literal["waveform", "features", "functionals", "updates"] = "waveform"
+    # by the cascade, the cloak, replacement, or user-level differential privacy
     corpus: CorpusSettings = CorpusSettings()
     split: SplitSettings = SplitSettings()
     evaluators: EvaluatorSettings = EvaluatorSettings()
@@ -69,12 +72,15 @@ class Recipe(Settings):
     cascade: CascadeSettings = CascadeSettings()
     cloak: CloakSettings = CloakSettings()
     replacement: ReplacementSettings = ReplacementSettings()
+    federation: FederationSettings = FederationSettings()
+    privacy: PrivacySettings = PrivacySettings()
+    updates: UpdateSettings = UpdateSettings()  # whose leave, and who attacks them
     audit: AuditSettings = AuditSettings()
 
     @model_validator(mode="after")
     def _features_have_readers(self) -> Recipe:
         own = self.evaluators
-        if self.release != "waveform" and (own.backbone != "compact" or own.source == "built-in"):
+        if self.release in ("features", "functionals") and (own.backbone != "compact" or own.source == "built-in"):
             raise ValueError(
                 f"what is published reads sound alone: with release = {self.release}, evaluators.backbone must be "
                 "compact and evaluators.source train or the folder of a run that releases the same"
@@ -85,6 +91,8 @@ class Recipe(Settings):
                 "utterance-kfold tests clips of training speakers, whose ranges would hold them: choose another "
                 "split.kind, or functionals.normalisation = training"
             )
+        if self.release == "updates" and self.split.kind == "utterance-kfold":
+            raise ValueError("utterance-kfold tests speakers who have taken part: choose another split.kind")
         return self
 
     @property

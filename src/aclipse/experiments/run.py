@@ -34,6 +34,10 @@ from aclipse.training.batches import Speech
 log = logging.getLogger(__name__)
 
 MEDIA: dict[str, type[Medium]] = {"waveform": Waveforms, "features": LogMels, "functionals": Vectors}
+NO_RELEASE = (
+    "{} is a federated model: what leaves a phone there is an update of training, and nothing of a single recording. "
+    "Updates are sent by `aclipse federate`; judge what they tell with `aclipse audit`."
+)
 
 
 @dataclass(frozen=True)
@@ -52,8 +56,10 @@ def prepare(recipe: Recipe, manifest: Manifest, folder: Path, resume: bool = Fal
     """Open a run folder, draw the split, and train the frozen recognisers or copy them.
 
     Raises RunError if the folder holds a run and ``resume`` is off, or a run of other settings; what `fitting.check`
-    raises where features are released.
+    raises where features are released; RecipeError where updates are.
     """
+    if recipe.release == "updates":
+        raise RecipeError("where updates leave there are no recognisers to train first: train the whole run")
     manifest, emotions = chosen(manifest, recipe.corpus.only), recipe.emotions
     clips = usable(manifest, MEDIA[recipe.release].recognisers)
     manifest.only(emotions)  # an emotion that no clip has is an error before anything is written
@@ -62,7 +68,7 @@ def prepare(recipe: Recipe, manifest: Manifest, folder: Path, resume: bool = Fal
     fitting.check(recipe, judged)  # what the protection lacks is told before hours of training
     guides.check(run, recipe.evaluators)
     if processes.is_main():
-        _open(run, recipe, manifest, resume)
+        begin(run, recipe, manifest, resume)
         splits.write(split, folder / "split.csv")
         manifests.write(manifest, folder / "manifest.csv")
         counts = {part: len(own) for part, own in judged.items()}
@@ -94,6 +100,10 @@ def train(recipe: Recipe, manifest: Manifest, folder: Path | str, resume: bool =
     With ``resume``, what an interrupted run of the same recipe and corpus has done is kept, and the final weights are
     those of a run that was never interrupted.
     """
+    if recipe.release == "updates":
+        from aclipse.experiments.updates.training import train as federate  # which builds on this module
+
+        return federate(recipe, manifest, Path(folder), resume)
     prepared = prepare(recipe, manifest, Path(folder), resume)
     run, part = prepared.run, prepared.medium.protection
     if not run.weights(part).exists():
@@ -121,19 +131,31 @@ def find(folder: Path, changes: Sequence[str] = ()) -> Trained:
 
     Raises RunError if the folder holds none or it is not finished, RecipeError for an override of anything else.
     """
-    run = Run(folder)
-    wrong = [change for change in changes if not change.startswith("audit.")]
-    if wrong:
-        raise RecipeError(f"--set {wrong[0]}: after training, only settings of the section audit can be changed")
-    if "recipe" not in run.facts:
-        raise RunError(f"{folder / 'run.json'} has no recipe. Delete the folder and train again.")
-    recipe = parse_recipe(run.facts["recipe"], str(folder / "run.json"), changes)
+    run, recipe = recalled(folder, changes)
+    if recipe.release == "updates":
+        raise RunError(NO_RELEASE.format(folder))
     recognisers = MEDIA[recipe.release].recognisers
     unfinished = [part for part in recognisers if not run.weights(part).exists()]
     if unfinished:
         raise RunError(f"{folder} has no {unfinished[0]} recogniser yet. Go on with: aclipse train … --resume")
     clips, split = usable(manifests.read(folder / "manifest.csv"), recognisers), splits.read(folder / "split.csv")
     return Trained(run, recipe, clips, split, medium_of(recipe, clips, split, folder))
+
+
+def recalled(folder: Path, changes: Sequence[str] = ()) -> tuple[Run, Recipe]:
+    """A run and its recipe, whatever it releases; errors as of `find`, whether it is finished aside."""
+    run = Run(folder)
+    wrong = [change for change in changes if not change.startswith("audit.")]
+    if wrong:
+        raise RecipeError(f"--set {wrong[0]}: after training, only settings of the section audit can be changed")
+    if "recipe" not in run.facts:
+        raise RunError(f"{folder / 'run.json'} has no recipe. Delete the folder and train again.")
+    return run, parse_recipe(run.facts["recipe"], str(folder / "run.json"), changes)
+
+
+def release_of(folder: Path) -> str:
+    """What a run releases, as its recipe calls it; raises RunError where there is no run."""
+    return str(Run(folder).facts.get("recipe", {}).get("release", "waveform"))
 
 
 def reopen(folder: Path, changes: Sequence[str] = ()) -> Prepared:
@@ -217,14 +239,19 @@ def load_protection(folder: Path | str) -> Cascade | Cloak | Replacement:
     path = Path(folder)
     if path.suffix != ".safetensors":
         run = Run(path)
-        release = run.facts["recipe"].get("release", "waveform") if (path / "run.json").exists() else "waveform"
+        release = release_of(path) if (path / "run.json").exists() else "waveform"
+        if release == "updates":
+            raise RunError(NO_RELEASE.format(path))
         path = run.weights(MEDIA[release].protection)
     facts = checkpoint.load(path)[1]
+    if "federation" in facts:
+        raise RunError(NO_RELEASE.format(path))
     kinds: dict[str, type[Cloak | Replacement]] = {"noise": Cloak, "roles": Replacement}
     return next((kind for fact, kind in kinds.items() if fact in facts), Cascade).load(path)
 
 
-def _open(run: Run, recipe: Recipe, manifest: Manifest, resume: bool) -> None:
+def begin(run: Run, recipe: Recipe, manifest: Manifest, resume: bool) -> None:
+    """Note what a run is of in its folder; raises RunError for a folder that holds another one, or anything else."""
     folder = run.folder
     made_with = environment(torch.get_num_threads())
     if (folder / "run.json").exists():

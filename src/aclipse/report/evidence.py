@@ -163,8 +163,10 @@ _TAUGHT = ("retrained", "purified", "scratch")
 
 
 def _learned(row: Attacker) -> str:
-    """From how much an attacker learned; a vector has no length."""
-    return f"{row.clips or 0:.0f} clips" + (f", {row.minutes:.1f} min" if row.minutes else "")
+    """From how much an attacker learned; a vector has no length, and what learns from updates has no clips."""
+    if row.clips is None:
+        return ""
+    return f"{row.clips:.0f} clips" + (f", {row.minutes:.1f} min" if row.minutes else "")
 
 
 def _training(run: RunFolder, finding: Finding) -> Attacker | None:

@@ -10,7 +10,18 @@ from pathlib import Path
 from string import Template
 
 from aclipse.atomic import write_text
-from aclipse.report import cloak, evidence, frontier, listening, methods, plates, replacement, sections, training
+from aclipse.report import (
+    cloak,
+    evidence,
+    frontier,
+    listening,
+    methods,
+    plates,
+    replacement,
+    sections,
+    training,
+    updates,
+)
 from aclipse.report.folder import RunFolder, read_run
 from aclipse.report.ladder import protector
 from aclipse.report.medium import medium_of
@@ -21,6 +32,7 @@ ORDER = (
     sections.overview,
     cloak.device,
     replacement.device,
+    updates.device,
     listening.clips,
     evidence.investment,
     evidence.attackers,

@@ -1,9 +1,10 @@
-"""The words that differ by what may leave a device: sound, features, or one vector of a recording."""
+"""The words that differ by what may leave a device: sound, features, one vector of a recording, or updates."""
 
 from __future__ import annotations
 
 from aclipse.report.folder import RunFolder
-from aclipse.report.medium_base import SUBJECTS, Medium
+from aclipse.report.medium_base import OF_UPDATES, SUBJECTS, Medium
+from aclipse.report.medium_updates import UPDATES
 from aclipse.report.medium_vectors import VECTORS
 from aclipse.report.vocabulary import AVERAGED, DRAWS, REFERENCES
 
@@ -44,7 +45,7 @@ SOUND = Medium(
     played="played",
     heard="words heard",
     voices={"original": "original", "protected": ""},
-    unused=("cloak", "features", "replacement", "functionals"),
+    unused=("cloak", "features", "replacement", "functionals", *OF_UPDATES),
     subjects=SUBJECTS,
 )
 FEATURES = Medium(
@@ -79,7 +80,7 @@ FEATURES = Medium(
         "its features, made to sound": "identity",
         "released features, made to sound": "",
     },
-    unused=("cascade", "replacement", "functionals"),
+    unused=("cascade", "replacement", "functionals", *OF_UPDATES),
     sounds=False,
     subjects={**{name: text for name, text in SUBJECTS.items() if name in REFERENCES}, **_OF_FEATURES},
     listeners={
@@ -105,7 +106,7 @@ FEATURES = Medium(
 )
 
 
-MEDIA = {"sound": SOUND, "features": FEATURES, "functionals": VECTORS}
+MEDIA = {"sound": SOUND, "features": FEATURES, "functionals": VECTORS, "updates": UPDATES}
 
 
 def medium_of(run: RunFolder) -> Medium:

@@ -26,6 +26,7 @@ SUBJECTS = {
     " scale, which its device keeps, and made to sound by that of the training speakers",
     "cloak-adaptive-sound": "the same, of Cloak with noise that depends on the segment",
 }
+OF_UPDATES = ("federation", "privacy", "updates")  # parts of a recipe that say how phones learn together
 _WORDS = (
     "A row is one way to treat speech. UAR is the share of emotions read right: high is useful. WER is the share of"
     " words heard wrong: high is private; the best attacker is whichever listener got most words among those that"
@@ -63,7 +64,7 @@ class Medium:
     secrets: tuple[str, ...] = ("words",)  # what is compared side by side, whatever a recipe asks besides
     impossible: tuple[str, ...] = ()  # secrets that there is no way to measure
     table: str = _WORDS  # how the table is read
-    survived: str = _SURVIVED  # why emotion has three judges; {written}
+    survived: str = _SURVIVED  # why emotion has three judges; {written}; "" where it has one
     notes: tuple[str, ...] = ()  # what must be known beside any figure; see `wording.told`
     groups: dict[str, str] = field(default_factory=dict)  # headings of columns that are called otherwise
     subjects: dict[str, str] = field(default_factory=dict)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from aclipse.report.medium_base import Medium
+from aclipse.report.medium_base import OF_UPDATES, Medium
 
 REPLACEMENT = "the trained protection: an autoencoder out of which sensitive emotions come as neutral ones"
 
@@ -29,7 +29,7 @@ VECTORS = Medium(
     played="vector",
     heard="",
     voices={},
-    unused=("cascade", "cloak", "features"),
+    unused=("cascade", "cloak", "features", *OF_UPDATES),
     sounds=False,
     secrets=("sensitive", "sex", "sentence", "speaker"),
     impossible=("words",),

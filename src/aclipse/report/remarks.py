@@ -55,7 +55,8 @@ def _attacker_remarks(run: RunFolder, found: Sequence[Finding]) -> list[str]:
     elif missing := [SECRETS[secret].thing for secret in secrets if secret not in trained]:
         notes.append(f"No attacker was retrained on protected speech for {join(missing)}: how one fares is not known.")
     emotion = [finding for finding in found if finding.secret == UTILITY]
-    if emotion and not any(f.score.knowledge == "transferred" and not f.doubt for f in emotion):
+    shown = any(f.score.knowledge == "transferred" and not f.doubt for f in emotion)
+    if emotion and medium_of(run).survived and not shown:
         notes.append(
             "No independent judge of emotion was heard: a protection trained with a recogniser can write the class"
             f" {medium_of(run).written}, so the guiding recogniser alone does not show that emotion survived."

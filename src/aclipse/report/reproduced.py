@@ -9,11 +9,16 @@ from typing import Any
 
 from aclipse.atomic import read_table, write_text
 from aclipse.report import reproduced_cloak as cloak
+from aclipse.report import reproduced_fed_notes as fed
 from aclipse.report import reproduced_rae_notes as rae
 from aclipse.report.drawing import save_figure
 from aclipse.report.reproduced_cloak_figures import SWEEPS
 from aclipse.report.reproduced_cloak_findings import FINDINGS as CLOAK_FINDINGS
 from aclipse.report.reproduced_cloak_map import MAPS
+from aclipse.report.reproduced_fed import TEXTS as FED_TEXTS
+from aclipse.report.reproduced_fed_figures import FIGURES as FED_FIGURES
+from aclipse.report.reproduced_fed_findings import FINDINGS as FED_FINDINGS
+from aclipse.report.reproduced_fed_findings import FURTHER as FED_FURTHER
 from aclipse.report.reproduced_figures import FIGURES, METRICS, Rows, binned, by, ours, short
 from aclipse.report.reproduced_rae import TEXTS as RAE_TEXTS
 from aclipse.report.reproduced_rae_figures import FIGURES as RAE_FIGURES
@@ -41,8 +46,10 @@ def page(study: str, rows: Rows, made_with: dict[str, Any]) -> str:
     folds = sorted({f"Folds of {row['split'].replace(' [', ': ').rstrip(']')}" for row in rows if "split" in row})
     said = [*NOTES.get(study, ()), *FINDINGS.get(study, lambda rows: [])(rows)]
     said += [f"{name.capitalize()}: {made_with[name]}." for name in cloak.SETTINGS.get(study, ())]
-    further = {title: told for title, text in RAE_FURTHER.get(study, {}).items() if (told := text(rows))}
-    tables = [markdown(shown), *(f"## {title}\n\n{markdown(told)}" for title, told in further.items())]
+    further = {title: text(rows) for title, text in RAE_FURTHER.get(study, {}).items()}
+    further |= FED_FURTHER[study](rows) if study in FED_FURTHER else {}
+    tables = [f"## {title}\n\n{markdown(told)}" for title, told in further.items() if told]
+    tables = [markdown(shown), *tables] if shown else tables
     return "\n".join([f"# {made_with['study']}\n", *tables, *said, *folds, *facts(made_with, study), ""])
 
 
@@ -111,6 +118,8 @@ def facts(made_with: dict[str, Any], study: str = "") -> list[str]:
     foreign = ", which is not the paper's: its columns are for orientation" * (not same)
     if study in RAE_TEXTS:
         foreign = rae.beside_the_paper(made_with["corpora"])
+    if study in FED_TEXTS:
+        foreign = fed.beside_the_paper(study, made_with["corpora"])
     runs = f"Rotations: {folds} of 5; repeats: {repeats} (the paper: 5 and 1)."
     if weights:
         runs = f"Weights: {weights}. Folds: {folds} of 5; repeats: {repeats} (the paper: 5 and 5)."
@@ -118,7 +127,7 @@ def facts(made_with: dict[str, Any], study: str = "") -> list[str]:
         f"Corpus: {corpus} [{made_with['corpus hash']}]{foreign}.",
         runs,
         f"Settings unlike the paper's protocol: {changed}.",
-        *(rae.about(made_with) if study in RAE_TEXTS else ()),
+        *(rae.about(made_with) if study in RAE_TEXTS else fed.about(study, made_with) if study in FED_TEXTS else ()),
     ]
 
 
@@ -142,9 +151,12 @@ NOTES = (
     }
     | cloak.NOTES
     | rae.NOTES
+    | fed.NOTES
 )
 TEXTS: dict[str, Callable[[Rows], Rows]] = {
     "table1": paper_and_ours, "transfer": paper_and_ours, "fig4": side_by_side, "fig5": side_by_side,
-} | cloak.TEXTS | RAE_TEXTS  # fmt: skip
-FINDINGS: dict[str, Callable[[Rows], list[str]]] = {"fig4": ahead, "fig5": ahead} | CLOAK_FINDINGS | RAE_FINDINGS
-DRAWN = FIGURES | SWEEPS | MAPS | RAE_FIGURES
+} | cloak.TEXTS | RAE_TEXTS | FED_TEXTS  # fmt: skip
+FINDINGS: dict[str, Callable[[Rows], list[str]]] = {
+    "fig4": ahead, "fig5": ahead,
+} | CLOAK_FINDINGS | RAE_FINDINGS | FED_FINDINGS  # fmt: skip
+DRAWN = FIGURES | SWEEPS | MAPS | RAE_FIGURES | FED_FIGURES

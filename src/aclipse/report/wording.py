@@ -11,7 +11,8 @@ from aclipse.report.verdicts import SEVERITY, WER_WEAKENED, Verdict, speaker_ver
 from aclipse.report.vocabulary import AVERAGED, DRAWS, SECRETS, TRAINED, UTILITY
 
 _NAMES = {"cascade": "The cascade", "cloak": "Cloak", "cloak-adaptive": "Adaptive Cloak"} | {
-    "replacement": "The replacement autoencoder"
+    "replacement": "The replacement autoencoder",
+    "user-level-dp": "User-level differential privacy",
 }
 ROLES = ("neutral", "required", "sensitive")  # of emotions, for a protection that replaces some
 _GUIDED = {"cascade": {"words": "against", UTILITY: "with"}} | {  # a cloak's adversaries are not among the listeners
@@ -25,6 +26,13 @@ LISTENER_OF = {  # by level
     "purified": "{a} {kind} retrained on cleaned protected speech",
     "scratch": "{a} {kind} trained from scratch on protected speech",
     "inverting": "{a} {kind} behind a network that learned to undo the protection",
+}
+_OF_UPDATES = {  # by judge and level: who has no recording, but what phones have learned from theirs
+    ("one-update", "ignorant"): "an attacker with one update who learned from open ones",
+    ("one-update", "retrained"): "an attacker with one update who learned from protected ones",
+    ("all-updates", "ignorant"): "an attacker with all updates of a client who learned from open ones",
+    ("all-updates", "retrained"): "an attacker with all updates of a client who learned from protected ones",
+    ("federated", "retrained"): "the federated model",
 }
 _CROWDS = {  # several listeners of a level
     "ignorant": "listeners that only know clean speech",
@@ -98,6 +106,8 @@ def tell(finding: Finding) -> str:
 def listener(finding: Finding) -> str:
     """Who listened, in words; "trained against" is claimed only of the single ignorant recogniser that guided it."""
     kind, score = SECRETS[finding.secret].listener, finding.score
+    if named := _OF_UPDATES.get((score.judge, score.knowledge)):
+        return named
     guided = _GUIDED.get(score.subject, {})
     if score.knowledge == "ignorant" and finding.alone and finding.secret in guided:
         return f"the {kind} it was trained {guided[finding.secret]}"

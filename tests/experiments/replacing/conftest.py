@@ -11,8 +11,8 @@ from aclipse import cli
 from aclipse.corpora import manifest, synthetic
 from aclipse.corpora.manifest import Manifest
 from aclipse.experiments import replacing
-from aclipse.experiments.replacing import summary
 from aclipse.experiments.replacing.plan import Plan, make_plan
+from aclipse.experiments.study import measures
 
 SMALL = (
     "functionals.kind=log-mel", "functionals.components=24", "risk.epochs=4", "risk.batch_size=16",
@@ -25,7 +25,7 @@ SMALL = (
 def few_draws() -> Iterator[None]:
     """An interval of these is rough, and is there in no time."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(summary, "DRAWS", 40)
+        patch.setattr(measures, "DRAWS", 40)
         yield
 
 

@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 from sklearn import metrics
 
 from aclipse.experiments.replacing import summary
-from aclipse.experiments.replacing.summary import Measure, Rows, change, estimate, of_replaced, of_roles, of_sex
+from aclipse.experiments.replacing.summary import of_replaced, of_roles, of_sex
+from aclipse.experiments.study.measures import Measure, Rows, change, estimate
 from aclipse.protections.replacement.roles import ROLES
 from aclipse.protections.replacement.training import SEXES
 

@@ -1,6 +1,6 @@
 """The Flower client: one round of local training on recordings that only this process is given.
 
-torch is loaded where it is used, for every message has a process of its own, and most of secure aggregation's need none.
+torch is loaded where it is used: every message has a process of its own, and most of secure aggregation's need none.
 """
 
 from __future__ import annotations

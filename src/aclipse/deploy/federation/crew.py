@@ -8,8 +8,11 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
+
+import psutil  # type: ignore[import-untyped]
 
 from aclipse.errors import RunError
 
@@ -46,30 +49,30 @@ class Crew:
     def __init__(self, logs: Path, deadline: float) -> None:
         self.logs, self.deadline = logs, deadline
         self.running: dict[str, subprocess.Popen[bytes]] = {}
+        self.staying: set[str] = set()
         logs.mkdir(parents=True, exist_ok=True)
 
     def __enter__(self) -> Crew:
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
-        for process in reversed(self.running.values()):
-            if process.poll() is None:
-                process.terminate()
-        end = time.monotonic() + GRACE
+        everybody = [psutil.Process(one.pid) for one in self.running.values() if one.poll() is None]
+        everybody += [child for one in everybody for child in one.children(recursive=True)]  # they are detached
+        _each(everybody, psutil.Process.terminate)
+        _, left = psutil.wait_procs(everybody, GRACE)
+        _each(left, psutil.Process.kill)
         for process in self.running.values():
-            try:
-                process.wait(max(0.0, end - time.monotonic()))
-            except subprocess.TimeoutExpired:
-                process.kill()
-                process.wait()
+            process.wait()
 
-    def start(self, name: str, command: Sequence[str], environment: Mapping[str, str]) -> None:
-        """Begin a Flower command in the background."""
+    def start(self, name: str, command: Sequence[str], environment: Mapping[str, str], *, stays: bool = False) -> None:
+        """Begin a Flower command in the background; one that ``stays`` has failed as soon as it ends."""
         full = [sys.executable, "-m", "aclipse.deploy.federation.held", *command]
         with self.log(name).open("wb") as log:
             self.running[name] = subprocess.Popen(
                 full, env=environment, stdin=subprocess.DEVNULL, stdout=log, stderr=subprocess.STDOUT, cwd=self.logs
             )
+        if stays:
+            self.staying.add(name)
 
     def log(self, name: str) -> Path:
         """Where a process writes."""
@@ -78,20 +81,20 @@ class Crew:
     def finish(self, name: str) -> str:
         """Wait for one process to end, and give what it wrote; raises RunError as `wait` does, and if it failed."""
         process = self.running[name]
-        self.wait(lambda: process.poll() is not None, f"{name} ends", but=name)
+        self.wait(lambda: process.poll() is not None, f"{name} was done", name)
         del self.running[name]
         if process.returncode:
             raise self.failure(f"{name} ended with code {process.returncode}", name)
         return self.log(name).read_text(encoding="utf-8", errors="replace")
 
-    def wait(self, happened: Callable[[], bool], what: str, but: str = "") -> None:
-        """Until something has happened; raises RunError if a process other than ``but`` ends first, or time is up."""
+    def wait(self, happened: Callable[[], bool], what: str, of: str) -> None:
+        """Until something has happened that a process does; raises RunError if one that stays ends, or time is up."""
         while not happened():
-            for name, process in self.running.items():
-                if name != but and process.poll() is not None:
-                    raise self.failure(f"{name} ended with code {process.returncode} before {what}", name)
+            for name in sorted(self.staying):
+                if (code := self.running[name].poll()) is not None:
+                    raise self.failure(f"{name} ended with code {code} before {what}", name)
             if time.monotonic() > self.deadline:
-                raise self.failure(f"time was up before {what}", but or next(reversed(self.running)))
+                raise self.failure(f"time was up before {what}", of)
             time.sleep(LOOK)
 
     def failure(self, what: str, name: str) -> RunError:
@@ -102,3 +105,9 @@ class Crew:
             f"The federation stopped: {what}. Its log ends with\n{end}\nMend that, or give more time; all logs are in "
             f"{self.logs}."
         )
+
+
+def _each(processes: Sequence[psutil.Process], act: Callable[[psutil.Process], None]) -> None:
+    for process in processes:
+        with suppress(psutil.NoSuchProcess):
+            act(process)

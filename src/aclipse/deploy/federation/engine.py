@@ -32,8 +32,9 @@ def federate(
         if place.exists():
             raise RunError(f"{place} is there already. Give another one, or delete it.")
     from aclipse.deploy.federation.crew import Crew
-    from aclipse.deploy.federation.processes import clear, deployed
+    from aclipse.deploy.federation.processes import deployed
     from aclipse.deploy.federation.simulation import simulated
+    from aclipse.deploy.federation.site import clear
 
     run = simulated if engine == "simulation" else deployed
     output.parent.mkdir(parents=True, exist_ok=True)

@@ -1,13 +1,14 @@
 """A federation on disk: what its server knows, and a file a client, which no other client's process is given.
 
-``server.safetensors`` holds the first global model, the rules and who takes part when; ``clients/<place>/own.safetensors``
-a client's features and labels, the rules, by which it makes sure of its own privacy, and the seed of all that it draws.
+``server.safetensors`` holds the first global model, the rules and who takes part when;
+``clients/<place>/own.safetensors`` a client's features and labels, the rules, by which it makes sure of its own
+privacy, and the seed of all that it draws.
 """
 
 from __future__ import annotations
 
 import secrets
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 

@@ -68,8 +68,8 @@ def _answer_once(context: Context, number: int, own: Own) -> None:
     before = cast(list[int], context.state.config_records.get(ANSWERED, ConfigRecord({"rounds": []}))["rounds"])
     if number in before or len(before) >= own.rules.releases:
         raise RunError(
-            f"{own.client.id} has answered {len(before)} rounds, of {own.rules.releases} at most, and is asked for round "
-            f"{number}{' again' if number in before else ''}. Ask for each round once; start a new federation for more."
+            f"{own.client.id} has answered {len(before)} rounds, of {own.rules.releases} at most, and is asked for "
+            f"round {number}{' again' if number in before else ''}. Ask once a round, or prepare a new federation."
         )
     context.state.config_records[ANSWERED] = ConfigRecord({"rounds": [*before, number]})
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import shutil
 from pathlib import Path
 
 from aclipse.deploy.federation.crew import Crew, environment, free_port
@@ -40,11 +39,5 @@ def start_node(site: Site, place: int, key: Path, data: Path, secure: bool) -> s
     command += ["--auth-supernode-private-key", str(key), "--host", "127.0.0.1", "--port", str(free_port())]
     command += ["--ssl-certfile", str(certificate), "--ssl-keyfile", str(secret), "--ssl-ca-certfile", authority]
     command += ["--node-config", " ".join(f"{name}={value}" for name, value in config.items())]
-    site.crew.start(name, command, environment(site.home(name)))
+    site.crew.start(name, command, environment(site.home(name)), stays=True)
     return name
-
-
-def clear(work: Path) -> None:
-    """Delete keys and Flower's homes; logs and the app stay."""
-    for name in ("credentials", "homes"):
-        shutil.rmtree(work / name, ignore_errors=True)

@@ -109,7 +109,7 @@ class _Round:
         found = []
         for message in self.messages:
             weights, number, clip = wire.asked(message)
-            told = {"number": number, "clip": clip, "span": self.span}
+            told: dict[str, Any] = {"number": number, "clip": clip, "span": self.span}
             found.append((_Node(message.metadata.dst_node_id), FitIns(ndarrays_to_parameters([weights]), told)))
         return found
 
@@ -143,12 +143,15 @@ class SecureGrid:
         context.state["parameters"] = ArrayRecord([wire.asked(asked[0])[0]])
         self._workflow(len(asked), timeout)(cast(Grid, self.grid), context)
         if own.mean is None:
-            raise RunError("Secure aggregation broke off: too few clients went on to its end. Start them, and run again.")
+            raise RunError(
+                "Secure aggregation broke off, as too few clients went on to its end. Start it again with all."
+            )
         return [wire.answering(message, own.mean.astype(np.float32), 1) for message in asked]
 
     def _workflow(self, clients: int, timeout: float | None) -> Any:
+        shares = min(clients, NEIGHBOURS)
         return strengthened(SERVER).SecAggPlusWorkflow(
-            num_shares=min(clients, NEIGHBOURS), reconstruction_threshold=math.ceil(SURVIVING * min(clients, NEIGHBOURS)),
+            num_shares=shares, reconstruction_threshold=math.ceil(SURVIVING * shares),
             max_weight=float(self.heaviest), clipping_range=self.span, quantization_range=2 ** bits(clients),
             modulus_range=2**MODULUS, timeout=timeout,
         )  # fmt: skip

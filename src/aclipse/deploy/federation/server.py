@@ -37,9 +37,11 @@ def main(grid: Grid, context: Context) -> None:
     mechanism = server.rules.new_mechanism()
     if mechanism.central:
         strategy = CentralNoise(strategy, mechanism, server.seed)
+    began = time.monotonic()
     found = strategy.start(cast(Grid, asked), ArrayRecord([server.weights.numpy()]), len(server.rounds))
     (weights,) = found.arrays.to_numpy_ndarrays()
     facts = {**server.rules.facts(), "rounds": len(server.rounds), "secure": bool(config[wire.SECURE])}
+    facts["seconds"] = time.monotonic() - began  # of the rounds alone
     checkpoint.save(Path(str(config["output"])), {"weights": torch.from_numpy(weights)}, facts)
 
 
@@ -85,7 +87,7 @@ class Scheduled(Strategy):
 
 
 class PromptGrid:
-    """A grid that looks for replies often, gives them in the order asked, and takes no round in which a client failed."""
+    """A grid that looks for replies often, gives them in the order asked, and stops where a client failed."""
 
     def __init__(self, grid: Grid, timeout: float) -> None:
         self.grid, self.timeout = grid, timeout

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import ssl
 import urllib.request
 from collections.abc import Mapping, Sequence
@@ -62,8 +63,8 @@ class Site:
         files += ["--ssl-ca-certfile", str(self.credentials.authority)]
         command = ["flower-superlink", *files, "--host", host, "--port", port]
         command += ["--disable-runtime-dependency-installation", *flags]
-        self.crew.start("superlink", command, environment(self.home("superlink"), **variables))
-        self.crew.wait(self._answers, "the SuperLink answers")
+        self.crew.start("superlink", command, environment(self.home("superlink"), **variables), stays=True)
+        self.crew.wait(self._answers, "it answered", "superlink")
         self._write_connection()
 
     def home(self, name: str) -> Path:
@@ -107,7 +108,9 @@ def told(log: str) -> dict[str, Any]:
     try:
         found: dict[str, Any] = json.loads(log[start : end + 1])
     except json.JSONDecodeError as error:
-        raise RunError(f"flwr did not answer in JSON: {log[:200]!r}. Install the version that pyproject.toml asks for.") from error
+        raise RunError(
+            f"flwr did not answer in JSON: {log[:200]!r}. Install the version of aclipse[federated]."
+        ) from error
     return found
 
 
@@ -120,3 +123,9 @@ def run_config(folder: Path, output: Path, secure: bool, timeout: float, nodes: 
         "timeout": float(timeout),
         "nodes": " ".join(nodes),  # Flower's identifiers do not fit into TOML's integers
     }
+
+
+def clear(work: Path) -> None:
+    """Delete keys and Flower's homes; logs and the app stay."""
+    for name in ("credentials", "homes"):
+        shutil.rmtree(work / name, ignore_errors=True)

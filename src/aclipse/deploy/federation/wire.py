@@ -1,4 +1,4 @@
-"""What server and clients tell each other: the global model and which round it is, and back an update and its weight."""
+"""What server and clients tell each other: the global model and which round it is; back, an update and its weight."""
 
 from __future__ import annotations
 
@@ -30,8 +30,8 @@ def asked(message: Message) -> tuple[Flat, int, float]:
 
 def answering(message: Message, update: Flat, weight: int) -> Message:
     """A client's reply."""
-    learned = MetricRecord({"num-examples": weight})
-    return Message(RecordDict({UPDATE: ArrayRecord([np.ascontiguousarray(update)]), LEARNED: learned}), reply_to=message)
+    learned, arrays = MetricRecord({"num-examples": weight}), ArrayRecord([np.ascontiguousarray(update)])
+    return Message(RecordDict({UPDATE: arrays, LEARNED: learned}), reply_to=message)
 
 
 def answered(reply: Message) -> tuple[Flat, int]:

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -17,13 +16,13 @@ from aclipse.experiments.replacing.needed import jobs_of, missing
 from aclipse.experiments.replacing.plan import Plan
 from aclipse.experiments.replacing.readings import Read
 from aclipse.experiments.replacing.settings import DRAWN, RAW
-from aclipse.experiments.study.cost import Cost, by_kind, samples, seconds_of
+from aclipse.experiments.study.cost import Cost, by_kind, samples, seconds_of, unheard
 from aclipse.experiments.study.jobs import Job
 from aclipse.experiments.study.pool import on_one_core
 from aclipse.protections.replacement.training import SEXES, Lesson
 from aclipse.training.batches import Speech
 from aclipse.training.functionals import is_kept
-from aclipse.training.loop import LoopSettings, fit, log
+from aclipse.training.loop import LoopSettings, fit
 
 KINDS = {Learn: "risk models", Replace: "autoencoders", Read: "readings, with attackers that learn"}
 SAMPLE = 512  # random vectors
@@ -98,18 +97,8 @@ def _rates(plan: Plan) -> Rates:
         lesson = Lesson(own, own.embeddings[-1], {"train": speech, "validation": speech}, None, 0)
         fit(lesson.job(), loop, folder)
 
-    with on_one_core(), _unheard():
+    with on_one_core(), unheard():
         return {"risk": _timed(risk), "autoencoder": _timed(autoencoder)}
-
-
-@contextmanager
-def _unheard() -> Iterator[None]:
-    """Trainings that are only timed log nothing, as if they were of the study."""
-    log.disabled = True
-    try:
-        yield
-    finally:
-        log.disabled = False
 
 
 def _timed(train: Callable[[Path], object]) -> float:

@@ -14,18 +14,8 @@ from aclipse.experiments.replacing.needed import jobs_of
 from aclipse.experiments.replacing.plan import Plan
 from aclipse.experiments.replacing.readings import Read
 from aclipse.experiments.replacing.settings import DECIDED, RAW
-from aclipse.experiments.replacing.summary import (
-    Measure,
-    Rows,
-    cell,
-    change,
-    estimate,
-    mean_snr,
-    of_replaced,
-    of_roles,
-    of_sex,
-    speakers_of,
-)
+from aclipse.experiments.replacing.summary import of_replaced, of_roles, of_sex
+from aclipse.experiments.study.measures import Measure, Rows, cell, change, estimate, mean_snr, speakers_of
 from aclipse.protections.replacement.roles import ROLES
 
 Table = Iterator[dict[str, Any]]

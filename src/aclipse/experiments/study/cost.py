@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 import numpy as np
@@ -12,7 +13,7 @@ import torch
 from aclipse.audio import files
 from aclipse.contracts import SAMPLE_RATE, Clip
 from aclipse.experiments.study.jobs import Job
-from aclipse.training import processes
+from aclipse.training import loop, processes
 
 
 @dataclass(frozen=True)
@@ -51,3 +52,13 @@ def seconds_of(work: Callable[[], object]) -> float:
             torch.accelerator.synchronize()
         found.append(time.perf_counter() - started)
     return float(np.median(found[1:]))
+
+
+@contextmanager
+def unheard() -> Iterator[None]:
+    """Trainings that are only timed log nothing, as if they were of the study."""
+    loop.log.disabled = True
+    try:
+        yield
+    finally:
+        loop.log.disabled = False

@@ -19,13 +19,15 @@ from aclipse.protections.user_level_dp.settings import PrivacySettings
 
 PAPER_DELTA = 0.5
 TOLERANCE = 2e-3  # relative, of a noise multiplier that is looked for
+FINE, COARSE = 1e-4, 1e-3  # steps of privacy losses; rounding is up, so that ε is never too small
+LARGE = 10.0  # ε of one release from which on the coarse step is near enough
 TIGHTER = 0.7  # from one multiplier to the next that is tried
 Accountant = Literal["pld", "rdp"]
 
 
 @dataclass(frozen=True)
 class View:
-    """What an adversary sees: releases, each of a share of the users drawn at random; 1 where it knows who takes part."""
+    """What an adversary sees: releases, each of a share of the users drawn at random; 1 where it knows them."""
 
     releases: int
     share: float = 1.0
@@ -51,10 +53,10 @@ class Guarantee:
             "local": f"sees the updates of a client, {self.view.releases} at most",
         }[self.place]
         return [
-            f"ε = {self.epsilon:.3g} (privacy loss distributions; {self.renyi:.3g} by Rényi DP) at δ = {self.delta:.3g}",
+            f"ε = {self.epsilon:.3g} at δ = {self.delta:.3g} (privacy loss distributions; Rényi DP: {self.renyi:.3g})",
             f"unit: one client with all its recordings, one of {self.users}",
             f"adversary: knows everything else, and {seen}",
-            f"noise multiplier {self.noise_multiplier:.4g} over {self.view.releases} releases, share {self.view.share:g}",
+            f"noise multiplier {self.noise_multiplier:.4g}, {self.view.releases} releases, share {self.view.share:g}",
         ]
 
 
@@ -142,10 +144,12 @@ def _package() -> Any:
     return dp_accounting
 
 
-def _accountant(kind: Accountant) -> Any:
+def _accountant(kind: Accountant, step: float = FINE) -> Any:
     dp = _package()
     relation = dp.NeighboringRelation.ADD_OR_REMOVE_ONE
-    return dp.pld.PLDAccountant(relation) if kind == "pld" else dp.rdp.RdpAccountant(neighboring_relation=relation)
+    if kind == "rdp":
+        return dp.rdp.RdpAccountant(neighboring_relation=relation)
+    return dp.pld.PLDAccountant(relation, step)
 
 
 @lru_cache(maxsize=512)
@@ -158,7 +162,8 @@ def _epsilon(noise_multiplier: float, delta: float, view: View, accountant: Acco
             return float(dp.get_epsilon_gaussian(alone, delta))
         return float(_accountant(accountant).compose(dp.GaussianDpEvent(alone)).get_epsilon(delta))
     event = dp.SelfComposedDpEvent(dp.PoissonSampledDpEvent(view.share, noise), view.releases)
-    return float(_accountant(accountant).compose(event).get_epsilon(delta))
+    step = FINE if dp.get_epsilon_gaussian(noise_multiplier, delta) < LARGE else COARSE
+    return float(_accountant(accountant, step).compose(event).get_epsilon(delta))
 
 
 @lru_cache(maxsize=512)

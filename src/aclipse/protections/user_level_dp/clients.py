@@ -64,8 +64,8 @@ def partition(
         raise CorpusError("There is no clip to learn from. Give a corpus with speakers and emotions.")
     if wrong := next((clip for clip in clips if not clip.speaker or clip.emotion not in emotions), None):
         raise CorpusError(
-            f"{wrong.id} has speaker {wrong.speaker!r} and emotion {wrong.emotion!r}; a client needs a speaker, and one "
-            f"of {', '.join(emotions)}. Fill the manifest's columns, or leave the clip out."
+            f"{wrong.id} has speaker {wrong.speaker!r} and emotion {wrong.emotion!r}; a client needs a speaker, "
+            f"and one of {', '.join(emotions)}. Fill the manifest's columns, or leave the clip out."
         )
     found = []
     for speaker in sorted({clip.speaker for clip in clips}):

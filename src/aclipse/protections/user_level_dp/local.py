@@ -55,7 +55,7 @@ def steps_of(client: Client, settings: FederationSettings) -> int:
 
 
 def pseudo_gradients(updates: Tensor, steps: Sequence[int], settings: FederationSettings) -> Tensor:
-    """What an attacker makes of updates: gradients, or FedAvg's change in steps of its learning rate, its sign turned."""
+    """What an attacker makes of updates: gradients; of FedAvg's change its steps in learning rates, the sign turned."""
     if settings.algorithm == "fedsgd":
         return updates
     scale = torch.tensor([-1 / (settings.learning_rate * count) for count in steps], device=updates.device)
@@ -73,7 +73,7 @@ def _updates(
 ) -> Tensor:  # fmt: skip
     steps = [steps_of(client, settings) for client in clients]
     order = sorted(range(len(clients)), key=lambda k: -steps[k])  # so that who goes on are the first rows
-    given = [_order(clients[k], steps[k], settings, seeds[k]) for k in order]
+    given = [order_of(clients[k], steps[k], settings, seeds[k]) for k in order]
     weights = start[order]
     state = torch.zeros_like(weights), torch.zeros_like(weights)
     for step in range(max(steps)):
@@ -97,7 +97,8 @@ class Order(NamedTuple):
     drawn: torch.Generator
 
 
-def _order(client: Client, steps: int, settings: FederationSettings, seed: int) -> Order:
+def order_of(client: Client, steps: int, settings: FederationSettings, seed: int) -> Order:
+    """In which batches a client reads its recordings in a round of so many steps."""
     drawn, batches = torch.Generator().manual_seed(seed), list[Tensor]()
     while len(batches) < steps:
         batches += torch.randperm(len(client.labels), generator=drawn).split(settings.batch_size)
@@ -111,8 +112,10 @@ def _batch(clients: Sequence[Client], given: Sequence[Order], step: int, setting
     pad = lambda part, index: F.pad(part[index.to(device)], (*[0] * 2 * (part.dim() - 1), 0, longest - len(index)))  # noqa: E731
     counts = torch.tensor([len(index) for index in own])
     weights = (torch.arange(longest) < counts[:, None]) / counts[:, None]
-    masks = [[_mask(order, len(index), longest, *each) for each in zip(WIDTHS, (settings.dropout, SECOND_DROPOUT), strict=True)]
-             for order, index in zip(given, own, strict=True)]  # fmt: skip
+    layers = [*zip(WIDTHS, (settings.dropout, SECOND_DROPOUT), strict=True)]
+    masks = [
+        [_mask(order, len(index), longest, *layer) for layer in layers] for order, index in zip(given, own, strict=True)
+    ]
     return Batch(
         torch.stack([pad(client.features, index) for client, index in zip(clients, own, strict=True)]),
         torch.stack([pad(client.labels, index) for client, index in zip(clients, own, strict=True)]),

@@ -60,7 +60,7 @@ class Mechanism:
         if self.privacy.pruned:
             updates = pruned(updates, self.privacy.pruned)
         if mode == "strict":
-            updates = clipped(updates, self.clip)
+            updates = clipped(updates.nan_to_num(0.0, 0.0, 0.0), self.clip)  # one NaN would show through any noise
         if mode == "layered":
             updates = tamed(updates, self.shape)
         deviation = self.deviations(counts)
@@ -80,6 +80,11 @@ class Mechanism:
             return torch.full((len(counts), 1), 2 * self.clip * self.noise_multiplier)  # replacing one moves it by 2 C
         return None
 
+    @property
+    def released_deviation(self) -> float:
+        """The deviation of the server's noise on each number of a mean update; 0 if it adds none."""
+        return self.noise_multiplier * self.clip / self.expected if self.central else 0.0
+
     def released(self, sent: Tensor, counts: Sequence[int], seed: int) -> Tensor:
         """The mean update that the server applies and everybody sees, ``(clients, size) -> (size,)``."""
         if not self.central:
@@ -87,15 +92,14 @@ class Mechanism:
             if self.privacy.mode == "strict":  # what a client has is nothing that its weight may tell
                 shares = torch.ones_like(shares)
             return (shares / shares.sum()) @ sent if len(counts) else sent.new_zeros(self.shape.size)
-        noise = self.noise_multiplier * self.clip * _drawn(self.shape.size, [seed], sent.device)[0]
-        total = sent.sum(0) + noise
+        total = sent.sum(0) + self.released_deviation * self.expected * _drawn(self.shape.size, [seed], sent.device)[0]
         if self.privacy.quantile is not None:
             self._adapt(sent, self.privacy.quantile, seed)
         return total / self.expected
 
     def _adapt(self, sent: Tensor, quantile: float, seed: int) -> None:
         """Follow the quantile of the updates' norms, which is counted with noise of its own."""
-        short = (sent.norm(dim=1) < self.clip * (1 - 1e-6)).sum() - len(sent) / 2
+        short = (sent.norm(dim=1) < self.clip * (1 - 1e-5)).sum() - len(sent) / 2
         drawn = torch.randn((), generator=torch.Generator().manual_seed(derive(seed, "count")))
         share = float((short.cpu() + self._counted * drawn) / self.expected) + 0.5
         self.clip *= math.exp(-ADAPTING * (share - quantile))

@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import pairwise
 from typing import NamedTuple
 
 import torch
@@ -31,7 +32,7 @@ class Shape(NamedTuple):
     def layers(self) -> tuple[tuple[int, int], ...]:
         """Rows and columns of each layer's weight."""
         ends = (self.inputs, *WIDTHS, self.outputs)
-        return tuple((after, before) for before, after in zip(ends, ends[1:], strict=False))
+        return tuple((after, before) for before, after in pairwise(ends))
 
     @property
     def sizes(self) -> tuple[int, ...]:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import torch
 from torch import Tensor
 
 
 def pruned(updates: Tensor, share: float) -> Tensor:
     """Updates ``(clients, size)`` whose smallest entries, this share of each row, are zero; exactly so many.
 
+    >>> import torch
     >>> pruned(torch.tensor([[3.0, -1.0, 2.0, 0.5]]), 0.5).tolist()
     [[3.0, 0.0, 2.0, 0.0]]
     """

@@ -1,7 +1,7 @@
 """Who takes part in each round, drawn before the first one, so that no choice depends on what was learned.
 
-``representative`` is our reading of LDP-FL with clients' selection (Mohammadi et al. 2023), of which only an abstract is
-public: of several draws, the one whose emotions are most like those of all clients together.
+``representative`` is our reading of LDP-FL with clients' selection (Mohammadi et al. 2023), of which only an abstract
+is public: of several draws, the one whose emotions are most like those of all clients together.
 """
 
 from __future__ import annotations

@@ -32,7 +32,7 @@ class PrivacySettings(Settings):
 
     ``paper``: the gradient of each batch clipped to ``clip``, and noise of the paper's closed form on what is sent;
     ``strict``: the whole update clipped to ``clip`` and noise that is accounted for, added by the server (``central``)
-    or by each client (``local``); ``layered``: our reading of GHDP, the same noise shared out by the layers' importance.
+    or by each client (``local``); ``layered``: our reading of GHDP, the same noise shared out to the layers.
     There is no default for ``delta``: it must be at most 1 / users. The paper's own is fixed at 0.5.
     """
 

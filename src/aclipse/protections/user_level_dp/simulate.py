@@ -71,6 +71,13 @@ class Federation:
         self.weights = before - self.settings.server_rate * released if sgd else before + released
         return Leak(number, self.rounds[number], sent, released, before)
 
+    def noise_energy(self, chosen: Sequence[int], central: bool) -> float:
+        """Expected squared norm of the noise in one round: in what its clients send, or in what is released."""
+        if central:
+            return self.mechanism.released_deviation**2 * self.shape.size
+        deviations = self.mechanism.deviations([len(self.clients[place].labels) for place in chosen])
+        return 0.0 if deviations is None else float(deviations.square().expand(-1, self.shape.size).sum())
+
     def steps(self, chosen: Sequence[int]) -> list[int]:
         """How many batches each of some clients computes in a round."""
         return [steps_of(self.clients[place], self.settings) for place in chosen]
