@@ -25,12 +25,14 @@ check: $(VENV)/ready  ## style, types and the import rule
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
-bench: $(VENV)/ready  ## speed and memory of `protect` and of a training step, written to benchmarks/README.md
+bench: $(VENV)/ready  ## speed and memory of `protect`, a training step, federations and encryption, written to benchmarks/README.md
 	$(BIN)/python benchmarks/protect.py
 	$(BIN)/python benchmarks/training_step.py
+	$(BIN)/python benchmarks/federation.py
+	$(BIN)/python benchmarks/encryption.py
 
 results: $(VENV)/ready  ## write the README's tables from the audited runs
-	$(BIN)/python benchmarks/results.py $(wildcard runs/crema-d runs/demo runs/beside runs/rae-sad runs/reproduce/*.csv)
+	$(BIN)/python benchmarks/results.py $(wildcard runs/crema-d runs/demo runs/beside runs/rae-sad runs/udp-crema-d runs/reproduce/*.csv)
 
 recognisers: $(VENV)/ready  ## train the recognisers that the package carries for the demo (about 20 minutes)
 	$(BIN)/aclipse corpus synthesize runs/synthetic-4000 --clips 4000 -o runs/synthetic-4000.csv
@@ -40,7 +42,7 @@ recognisers: $(VENV)/ready  ## train the recognisers that the package carries fo
 
 $(VENV)/ready: pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[synthetic,backbones,tracking,asr,opensmile,parquet,dev]'
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[synthetic,backbones,tracking,asr,opensmile,parquet,federated,encryption,dev]'
 	@if command -v cc >/dev/null; then \
 	  $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt pesq \
 	  || echo "pesq cannot be compiled here: that measure is left out"; \

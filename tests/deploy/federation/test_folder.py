@@ -20,7 +20,7 @@ def test_what_was_prepared_is_read_again(build: Build, tmp_path: Path) -> None:
     federation = build("fedavg", "adaptive")
     folder = prepare(federation, tmp_path / "fed", reproducible=True)
     server = read_server(folder)
-    assert server.rounds == federation.rounds and server.users == 4 and server.seed == federation.seed
+    assert server.rounds == federation.rounds and server.rules.users == 4 and server.seed == federation.seed
     assert torch.equal(server.weights, federation.weights)
     for place, client in enumerate(federation.clients):
         own = read_client(client_file(folder, place))

@@ -15,15 +15,15 @@ from aclipse.corpora.manifest import Manifest
 from aclipse.errors import CorpusError, RecipeError
 from aclipse.experiments import federating
 from aclipse.experiments.federating import paper
-from aclipse.experiments.federating.attackers import shuffled
+from aclipse.experiments.federating.attackers import calibrated, shuffled
 from aclipse.experiments.federating.jobs import Learn
-from aclipse.experiments.federating.leaks import ALL, Leaks, overheard
 from aclipse.experiments.federating.needed import jobs_of, missing
 from aclipse.experiments.federating.plan import Plan, make_plan
 from aclipse.experiments.federating.readings import CLEAN, Read
 from aclipse.experiments.federating.settings import MECHANISMS, Variant, parse_settings
-from aclipse.experiments.federating.shadow import shadow_leaks
 from aclipse.experiments.study.jobs import Place
+from aclipse.experiments.updates.leaks import ALL, Leaks, overheard
+from aclipse.experiments.updates.shadow import shadow_leaks
 from aclipse.protections.user_level_dp.model import Shape
 
 Planned = Callable[..., Plan]
@@ -159,8 +159,8 @@ def test_attackers_do_not_depend_on_the_fold_and_are_shared(planned: Planned, tm
 
 
 def test_other_settings_have_another_place(planned: Planned, tmp_path: Path) -> None:
-    job = Learn(HERE, "voices", "fedavg", Variant("paper", 10.0), aware=True)
-    here, there = planned("fed-udp", tmp_path), planned("fed-udp", tmp_path, "leaked=[3]")
+    job = Learn(HERE, "voices", "fedavg", Variant("strict-central", 8.0), aware=True)
+    here, there = planned("fed-udp", tmp_path), planned("fed-udp", tmp_path, "delta=0.004")
     assert job.folder(here) != job.folder(there)
     clean = Learn(HERE, "voices", "fedavg", CLEAN)
     assert clean.folder(here) == clean.folder(there)
@@ -228,3 +228,24 @@ def test_published_numbers_are_those_of_the_fact_sheet() -> None:
     assert (paper.udp("crema-d", None), paper.udp("crema-d", 5.0)) == (66.3, 62.8)
     assert (paper.udp("iemocap", 50.0, 0), paper.udp("msp-improv", None, 1)) == (76.2, 86.7)
     assert paper.udp("ravdess", 5.0) == paper.attack("ravdess", "fedavg") == ""
+
+
+def test_a_shadow_has_the_noise_of_the_federation_that_it_imitates(planned: Planned, tmp_path: Path) -> None:
+    bench = planned("fed-udp", tmp_path).open(HERE)
+    label = Variant("paper", 10.0)
+    private, shadow = bench.private("voices", "fedavg", label), bench.shadows("voices", "fedavg", label)[0]
+    counts = sorted(len(client.labels) for client in private.clients)
+    assert shadow.count_of(shadow.clients[0]) == int(np.median(counts)) != len(shadow.clients[0].labels)
+
+
+def test_threshold_and_scale_of_a_calibrated_attacker_need_no_labels() -> None:
+    found = np.array([3.0, 5.0, 9.0])
+    np.testing.assert_allclose(calibrated(found), [-2.0, 0.0, 4.0])
+
+
+def test_nobody_taking_part_is_an_error(planned: Planned, tmp_path: Path) -> None:
+    bench = planned("fed-udp", tmp_path).open(HERE)
+    federation = bench.private("voices", "fedavg", CLEAN)
+    federation.rounds = [() for _ in federation.rounds]
+    with pytest.raises(CorpusError, match="nobody took part"):
+        _ = overheard([federation])[0].leaks

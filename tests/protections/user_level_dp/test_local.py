@@ -17,7 +17,7 @@ from torch.nn import functional as F
 
 from aclipse.protections.user_level_dp.clients import Client
 from aclipse.protections.user_level_dp.local import clipped, local_updates, pseudo_gradients, steps_of
-from aclipse.protections.user_level_dp.model import SECOND_DROPOUT, Shape, first_weights
+from aclipse.protections.user_level_dp.model import Shape, first_weights
 from aclipse.protections.user_level_dp.settings import FederationSettings
 
 People = Callable[..., list[Client]]
@@ -57,7 +57,7 @@ def plain(start: torch.Tensor, client: Client, settings: FederationSettings, see
     for batch in [part for order in orders for part in order.split(settings.batch_size)]:
         masks = [
             (torch.rand(len(batch), width, generator=drawn) >= dropout) / (1 - dropout)
-            for width, dropout in ((256, settings.dropout), (128, SECOND_DROPOUT))
+            for width, dropout in ((256, settings.dropout), (128, settings.second_dropout))
         ]
         adam.zero_grad()
         F.cross_entropy(net(client.features[batch], masks), client.labels[batch]).backward()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import pytest
 import torch
@@ -207,3 +208,12 @@ def test_strict_privacy_of_too_few_is_refused() -> None:
     for users, message in ((1, "1 client cannot hide"), (101, "at most 1/101")):
         with pytest.raises(RecipeError, match=message):
             Mechanism(CENTRAL, SETTINGS, SHAPE, users, FEW)
+
+
+@pytest.mark.parametrize("place", ["central", "local"])
+def test_clients_chosen_for_what_they_hold_are_refused_under_strict_privacy(place: Any) -> None:
+    pytest.importorskip("dp_accounting", reason="needs the extra federated")
+    strict = PrivacySettings(mode="strict", epsilon=8.0, delta=0.01, place=place)
+    rules = FederationSettings(rounds=3, selection="representative")
+    with pytest.raises(RecipeError, match="not accounted for"):
+        Mechanism(strict, rules, Shape(8, 4), 50, View(3, 0.1))

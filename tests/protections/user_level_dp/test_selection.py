@@ -66,5 +66,4 @@ def test_rounds_are_of_the_seed_and_not_of_how_many_there_are(people: People) ->
 def test_what_an_adversary_sees() -> None:
     rounds = [(0, 1), (1, 2), (), (1, 3)]
     assert view(rounds, settings(), CENTRAL) == View(4, 0.25)
-    assert view(rounds, settings(selection="representative"), CENTRAL) == View(4, 1.0)
     assert view(rounds, settings(), LOCAL) == View(3, 1.0)

@@ -76,7 +76,7 @@ class RowsClassifier(LabelReader):
     """
 
     def __init__(
-        self, labels: Sequence[str], shape: Sequence[int], width: int = 16, hidden: int = 128, dropout: float = 0.5
+        self, labels: Sequence[str], shape: Sequence[int], width: int = 32, hidden: int = 128, dropout: float = 0.5
     ) -> None:
         super().__init__()
         sizes = {"shape": list(shape), "width": width, "hidden": hidden, "dropout": dropout}

@@ -8,7 +8,7 @@ privacy, and the seed of all that it draws.
 from __future__ import annotations
 
 import secrets
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +18,7 @@ from torch import Tensor
 
 from aclipse.atomic import replacing
 from aclipse.errors import RunError
+from aclipse.protections.user_level_dp.accounting import Guarantee, View
 from aclipse.protections.user_level_dp.clients import Client
 from aclipse.protections.user_level_dp.local import steps_of
 from aclipse.protections.user_level_dp.mechanism import Mechanism
@@ -41,13 +42,13 @@ class Rules:
     privacy: PrivacySettings
     shape: Shape
     releases: int  # updates of a client, or models, that the promise is made for
-    mechanism: dict[str, float]  # its numbers, so that no process calibrates noise again
+    users: int
+    promised: Guarantee | None  # so that no process looks for the noise again
 
     def new_mechanism(self) -> Mechanism:
         """The federation's mechanism as it was before the first round."""
-        found = Mechanism.__new__(Mechanism)
-        vars(found).update(privacy=self.privacy, settings=self.settings, shape=self.shape, **self.mechanism)
-        return found
+        view = View(self.releases) if self.promised is None else self.promised.view
+        return Mechanism(self.privacy, self.settings, self.shape, self.users, view, self.promised)
 
     def facts(self) -> dict[str, Any]:
         """As JSON."""
@@ -56,7 +57,8 @@ class Rules:
             "privacy": self.privacy.model_dump(),
             "shape": list(self.shape),
             "releases": self.releases,
-            "mechanism": self.mechanism,
+            "users": self.users,
+            "promised": None if self.promised is None else asdict(self.promised),
         }
 
 
@@ -67,7 +69,6 @@ class Server:
     rules: Rules
     weights: Tensor  # (size,), of the first global model
     rounds: list[Round]
-    users: int
     seed: int  # of its noise
     span: float  # no number that a client sends is larger; secure aggregation quantises up to it
     heaviest: int  # recordings of the client that has most; 1 where they do not count
@@ -102,7 +103,7 @@ def prepare(federation: Federation, folder: Path, *, reproducible: bool = False)
     with replacing(folder) as partial:
         for place, client in enumerate(federation.clients):
             _write_client(client_file(partial, place), client, {**rules.facts(), "place": place, "seed": seed()})
-        facts = {"rounds": federation.rounds, "users": len(federation.clients), **_span(federation), "seed": seed()}
+        facts = {"rounds": federation.rounds, **_span(federation), "seed": seed()}
         checkpoint.save(partial / SERVER, {"weights": federation.weights}, {**rules.facts(), **facts})
     return folder
 
@@ -117,7 +118,7 @@ def read_server(folder: Path) -> Server:
     tensors, facts = checkpoint.load(folder / SERVER)
     try:
         rounds = [tuple(chosen) for chosen in facts["rounds"]]
-        own = {name: facts[name] for name in ("users", "seed", "span", "heaviest")}
+        own = {name: facts[name] for name in ("seed", "span", "heaviest")}
         return Server(_read_rules(facts), tensors["weights"], rounds, **own)
     except (KeyError, TypeError, ValidationError) as error:
         raise _strange(folder / SERVER) from error
@@ -142,9 +143,10 @@ def _write_client(path: Path, client: Client, facts: dict[str, Any]) -> None:
 
 
 def _rules(federation: Federation) -> Rules:
-    numbers = {name: value for name, value in vars(federation.mechanism).items() if isinstance(value, int | float)}
     seen = view(federation.rounds, federation.settings, federation.privacy)
-    return Rules(federation.settings, federation.privacy, federation.shape, seen.releases, numbers)
+    promised = federation.mechanism.guarantee
+    rules = federation.settings, federation.privacy, federation.shape, seen.releases
+    return Rules(*rules, len(federation.clients), promised)
 
 
 def _span(federation: Federation) -> dict[str, float]:
@@ -168,8 +170,13 @@ def _read_rules(facts: dict[str, Any]) -> Rules:
         PrivacySettings(**facts["privacy"]),
         Shape(*facts["shape"]),
         facts["releases"],
-        facts["mechanism"],
+        facts["users"],
+        _read_promise(facts["promised"]),
     )
+
+
+def _read_promise(facts: dict[str, Any] | None) -> Guarantee | None:
+    return None if facts is None else Guarantee(**{**facts, "view": View(**facts["view"])})
 
 
 def _strange(path: Path) -> RunError:

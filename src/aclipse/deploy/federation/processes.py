@@ -12,7 +12,7 @@ from aclipse.deploy.federation.site import Site, run_config, told
 
 def deployed(crew: Crew, folder: Path, output: Path, secure: bool, work: Path, timeout: float) -> None:
     """Register a key for each client, start its SuperNode with its own file alone, and run all rounds."""
-    site, users = Site(crew, work), read_server(folder).users
+    site, users = Site(crew, work), read_server(folder).rules.users
     site.open("--enable-supernode-auth")
     keys = [site.credentials.pair(f"client-{place}") for place in range(users)]
     nodes = registered(site, [public for _, public in keys])

@@ -31,7 +31,7 @@ def main(grid: Grid, context: Context) -> None:
     config = context.run_config
     server = read_server(Path(str(config[wire.FOLDER])))
     prompt = PromptGrid(grid, float(config["timeout"]))
-    nodes = prompt.find(server.users, str(config["nodes"]))
+    nodes = prompt.find(server.rules.users, str(config["nodes"]))
     asked: Any = SecureGrid(prompt, context, server.span, server.heaviest) if config[wire.SECURE] else prompt
     strategy: Strategy = Scheduled(server, nodes)
     mechanism = server.rules.new_mechanism()

@@ -13,7 +13,7 @@ from aclipse.deploy.federation.site import Site, run_config
 
 def simulated(crew: Crew, folder: Path, output: Path, secure: bool, work: Path, timeout: float) -> None:
     """Run all rounds; every client's file is read by whichever actor plays it."""
-    site, users = Site(crew, work), read_server(folder).users
+    site, users = Site(crew, work), read_server(folder).rules.users
     with tempfile.TemporaryDirectory(prefix="ray-") as short:  # a socket's path has room for 107 letters
         site.open("--simulation", RAY_TMPDIR=short)
         size = f"num-supernodes={users} client-resources-num-cpus=1 init-args-num-cpus={os.cpu_count() or 1}"

@@ -12,7 +12,7 @@ import numpy.typing as npt
 from aclipse.attackers.updates.fusion import chances, log_odds
 from aclipse.attackers.updates.learning import FORMS, UpdateLoop, learn
 from aclipse.contracts import Clip
-from aclipse.experiments.federating.leaks import Leaks
+from aclipse.experiments.updates.leaks import Leaks
 from aclipse.protections.user_level_dp.model import LAYERS
 from aclipse.seeds import derive
 from aclipse.training import checkpoint, processes
@@ -24,11 +24,14 @@ SEXES = ("female", "male")  # odds are of the second
 Odds = npt.NDArray[np.float64]
 
 
-def learned(speech: Speech, loop: UpdateLoop, count: int, folder: Path, seed: int) -> None:
-    """Train ``count`` networks to read sex in a layer of updates, and write each into ``folder``."""
+def learned(speech: Speech, loop: UpdateLoop, count: int, folder: Path, seed: int, control: bool = False) -> None:
+    """Train ``count`` networks to read sex in a layer of updates, and write each into ``folder``.
+
+    As a ``control``, each from labels that were dealt anew.
+    """
     for number in range(count):
-        own = folder / str(number)
-        network = learn(speech, "sex", loop, own, derive(seed, number))
+        own, lot = folder / str(number), derive(seed, number)
+        network = learn(shuffled(speech, lot) if control else speech, "sex", loop, own, lot)
         if processes.is_main():
             checkpoint.save_module(own / "weights.safetensors", network)
 
@@ -53,6 +56,27 @@ def odds(networks: Sequence[Any], speech: Speech) -> Odds:
     """Log-odds of the second sex for each update, the mean over networks."""
     found: Odds = np.mean([log_odds(chances(network, speech)) for network in networks], axis=0)
     return found
+
+
+def calibrated(found: Odds) -> Odds:
+    """Odds less their median: who knows that about half of the clients are of each sex needs no other threshold."""
+    return found - np.median(found)
+
+
+def pooled(networks: Sequence[Any], leaks: Leaks, count: int, draws: int, seed: int) -> Odds:
+    """Odds of an attacker who reads the mean of several updates, and each of them, and trusts both alike; calibrated.
+
+    Single ones tell more where there is no noise, their mean where there is much.
+    """
+    each = odds(networks, leaks.of_layer("first"))
+    apart = np.array([each[some].mean() for some in leaks.draws(count, draws, seed)])
+    mean = odds(networks, leaks.averaged(count, draws, seed).of_layer("first"))
+    return calibrated(_standard(mean) + _standard(apart))
+
+
+def _standard(found: Odds) -> Odds:
+    standard: Odds = (found - found.mean()) / max(float(found.std()), 1e-9)
+    return standard
 
 
 def fused_odds(layers: dict[str, Sequence[Any]], leaks: Leaks) -> Odds:

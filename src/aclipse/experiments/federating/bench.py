@@ -11,8 +11,8 @@ import torch
 from aclipse.contracts import Clip
 from aclipse.experiments.federating import paper
 from aclipse.experiments.federating.settings import Variant
-from aclipse.experiments.federating.shadow import shadow_federations
 from aclipse.experiments.study.jobs import Place
+from aclipse.experiments.updates.shadow import shadow_federations
 from aclipse.protections.user_level_dp.clients import Client, Rows, normalised, partition
 from aclipse.protections.user_level_dp.simulate import Federation
 from aclipse.seeds import derive
@@ -59,12 +59,11 @@ class Bench:
         return Federation(clients, len(paper.EMOTIONS), s.rules(algorithm, variant), s.privacy(variant), seed)
 
     def shadows(self, corpus: str, algorithm: str, variant: Variant) -> list[Federation]:
-        """What an adversary who has all other corpora trains by the same rules."""
+        """What an adversary who has all other corpora trains by the rules of the attacked federation."""
         parts = [self.part(other) for other in self.plan.corpora if other != corpus]
         clips, rows = [clip for own, _ in parts for clip in own], np.concatenate([rows for _, rows in parts])
-        s, seed = self.settings, derive(self.seed, "shadows", corpus)
-        rules, privacy = s.rules(algorithm, variant), s.privacy(variant)
-        return shadow_federations(clips, rows, paper.EMOTIONS, s.shadow, rules, privacy, seed)
+        attacked, seed = self.private(corpus, algorithm, variant), derive(self.seed, "shadows", corpus)
+        return shadow_federations(clips, rows, paper.EMOTIONS, self.settings.shadow, attacked, seed)
 
     @staticmethod
     def _on_device(clients: list[Client]) -> list[Client]:

@@ -13,13 +13,13 @@ from aclipse.contracts import SAMPLE_RATE, Clip
 from aclipse.experiments.federating import paper
 from aclipse.experiments.federating.attackers import learned, odds, opened
 from aclipse.experiments.federating.jobs import Learn
-from aclipse.experiments.federating.leaks import overheard
 from aclipse.experiments.federating.needed import jobs_of, missing
 from aclipse.experiments.federating.plan import Plan
 from aclipse.experiments.federating.readings import CENTRALLY, Read
 from aclipse.experiments.study.cost import Cost, by_kind, samples, seconds_of, unheard
 from aclipse.experiments.study.jobs import Job
 from aclipse.experiments.study.pool import on_one_core
+from aclipse.experiments.updates.leaks import overheard
 from aclipse.protections.user_level_dp.clients import CUT, partition
 from aclipse.protections.user_level_dp.simulate import Federation
 from aclipse.training.functionals import is_kept

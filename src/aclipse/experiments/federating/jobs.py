@@ -7,12 +7,12 @@ from pathlib import Path
 
 from aclipse.atomic import write_text
 from aclipse.audio.functionals import version
-from aclipse.experiments.federating.attackers import VERSION, learned, shuffled
+from aclipse.experiments.federating.attackers import VERSION, learned
 from aclipse.experiments.federating.bench import Bench
 from aclipse.experiments.federating.plan import Plan
-from aclipse.experiments.federating.settings import Variant
-from aclipse.experiments.federating.shadow import shadow_leaks
+from aclipse.experiments.federating.settings import CLEAN, Variant
 from aclipse.experiments.study.jobs import Job, Place, digest
+from aclipse.experiments.updates.shadow import aware_leaks, shadow_leaks
 from aclipse.seeds import derive
 from aclipse.training import processes
 
@@ -40,8 +40,6 @@ class Learn:
         s = plan.settings
         depends = (s.functionals, s.rules(self.algorithm, self.variant), s.privacy(self.variant), s.shadow, s.attack)
         names = [version(s.functionals.kind), str(VERSION), str(s.networks)]
-        if self.aware:
-            names += map(str, s.leaked)
         kind = "shuffled" if self.control else "aware" if self.aware else "ignorant"
         return plan.place_folder(self.place) / self.corpus / f"{kind}-{self.layer}-{digest(depends, *names)}"
 
@@ -51,10 +49,11 @@ class Learn:
     def work(self, bench: Bench) -> None:
         s, seed = bench.settings, derive(bench.seed, "attack", self.corpus, self.layer)
         shadows = bench.shadows(self.corpus, self.algorithm, self.variant)
-        leaks = shadow_leaks(shadows, s.leaked if self.aware else (1,), seed)
+        if self.aware:
+            leaks = aware_leaks(bench.shadows(self.corpus, self.algorithm, CLEAN), shadows, seed)
+        else:
+            leaks = shadow_leaks(shadows)
         speech = leaks.of_layer(self.layer)
-        if self.control:
-            speech = shuffled(speech, seed)
-        learned(speech, s.attack, s.networks, self.folder(bench.plan), seed)
+        learned(speech, s.attack, s.networks, self.folder(bench.plan), seed, self.control)
         if processes.is_main():
             write_text(self.result(bench.plan), f"{len(speech)} shadow updates\n")

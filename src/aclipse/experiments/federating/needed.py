@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from aclipse.experiments.federating.plan import Plan
-from aclipse.experiments.federating.readings import CENTRALLY, CLEAN, Read
+from aclipse.experiments.federating.readings import CENTRALLY, Read
+from aclipse.experiments.federating.settings import CLEAN
 from aclipse.experiments.study import jobs
 from aclipse.experiments.study.jobs import Job
 

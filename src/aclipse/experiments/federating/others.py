@@ -12,7 +12,7 @@ from torch import Tensor
 from aclipse.attackers.updates.inversion import InversionSettings, infer_labels, invert, matched_cosines
 from aclipse.attackers.updates.linking import linked
 from aclipse.attackers.updates.membership import alignments, by_alignment
-from aclipse.experiments.federating.leaks import Leaks
+from aclipse.experiments.updates.leaks import Leaks
 from aclipse.protections.user_level_dp.clients import Client
 from aclipse.protections.user_level_dp.local import local_updates, order_of
 from aclipse.protections.user_level_dp.model import Shape, layers_of, logits
@@ -42,7 +42,9 @@ def membership(members: Federation, strangers: Sequence[Client], heard: Sequence
     The adversary holds the recordings that a client has learned from, and as many of strangers.
     """
     candidates = [*members.clients, *strangers]
-    rules = members.settings.model_copy(update={"algorithm": "fedsgd", "batch_size": 10_000, "dropout": 0.0})
+    rules = members.settings.model_copy(
+        update={"algorithm": "fedsgd", "batch_size": 10_000, "dropout": 0.0, "second_dropout": 0.0}
+    )
     seeds = [derive(seed, "candidate", one.id) for one in candidates]
 
     def gradients(model: Tensor) -> Tensor:

@@ -48,7 +48,7 @@ def corpus(name: str) -> str:
     >>> corpus("CREMA-D-voted"), corpus("ravdess")
     ('crema-d', '')
     """
-    return next((known for known in CORPORA if known.split("-")[0] in name.lower()), "")
+    return next((known for known in CORPORA if known in name.lower()), "")
 
 
 def utility(name: str, algorithm: str, metric: str) -> float | str:

@@ -14,13 +14,13 @@ import torch
 from aclipse.atomic import write_table
 from aclipse.contracts import Clip
 from aclipse.experiments.federating import others, paper
-from aclipse.experiments.federating.attackers import SEXES, VERSION, Odds, fused_odds, odds, opened
+from aclipse.experiments.federating.attackers import SEXES, VERSION, Odds, calibrated, fused_odds, odds, opened, pooled
 from aclipse.experiments.federating.bench import Bench
 from aclipse.experiments.federating.jobs import Learn
-from aclipse.experiments.federating.leaks import Leaks, Listener, overheard
 from aclipse.experiments.federating.plan import Plan
-from aclipse.experiments.federating.settings import NONE, Variant
+from aclipse.experiments.federating.settings import CLEAN, Variant
 from aclipse.experiments.study.jobs import Job, Place, digest
+from aclipse.experiments.updates.leaks import Leaks, Listener, overheard
 from aclipse.protections.user_level_dp.clients import partition
 from aclipse.protections.user_level_dp.model import LAYERS, read
 from aclipse.protections.user_level_dp.simulate import Federation, Leak
@@ -29,7 +29,6 @@ from aclipse.training import processes
 COLUMNS = [
     "kind", "id", "speaker", "sex", "attacker", "knowledge", "n", "truth", "read", "odds", "snr_db",
 ]  # fmt: skip
-CLEAN = Variant(NONE)
 Question = Literal["emotion", "layers", "leaked"]  # of fed-utility, fed-attack and fed-udp
 ALONE = 1  # updates that fed-attack reads at once
 CENTRALLY = "central"  # in place of an algorithm: one client that has everybody's clips
@@ -72,10 +71,12 @@ class Read:
     def folder(self, plan: Plan) -> Path:
         s = plan.settings
         depends: list[Any] = [s.functionals]
-        if self.algorithm != CENTRALLY:
+        if self.algorithm == CENTRALLY:
+            depends.append(s.federation)
+        else:
             depends += [s.rules(self.algorithm, self.variant), s.privacy(self.variant)]
         trained = [job.folder(plan).name for job in self.after]
-        names = digest(depends, str(VERSION), str(s.leaked), str(s.draws), str(s.federation.rounds), *trained)
+        names = digest(depends, str(VERSION), str(s.leaked), str(s.draws), *trained)
         label = str(self.variant).replace(" ", "-")
         return plan.place_folder(self.place) / self.corpus / f"{self.question}-{self.algorithm}-{label}-{names}"
 
@@ -129,8 +130,8 @@ class Crowd:
         return clips, torch.from_numpy(rows)
 
     def _hear(self, leak: Leak) -> None:
-        if self.job.question == "layers" and leak.chosen:
-            self.heard.append(leak)
+        if self.job.question == "layers" and leak.chosen:  # of what clients sent, the first round's is enough
+            self.heard.append(leak._replace(sent=leak.sent[:0]) if self.heard else leak)
 
     def _emotions(self, federation: Federation, listener: Listener) -> Iterator[dict[str, Any]]:
         clips, features = self._test
@@ -146,8 +147,9 @@ class Crowd:
         for count in self.settings.leaked:
             some = leaks.averaged(count, self.settings.draws, self.bench.seed)
             speech = some.of_layer("first")
-            for (attacker, knowledge), networks in self.networks.items():
-                yield from _of_sex(some, attacker, knowledge, count, odds(networks, speech), snr)
+            yield from _of_sex(some, "first", "ignorant", count, odds(self.networks["first", "ignorant"], speech), snr)
+            aware = pooled(self.networks["first", "aware"], leaks, count, self.settings.draws, self.bench.seed)
+            yield from _of_sex(some, "first", "aware", count, aware, snr)
 
     def _layers(self, leaks: Leaks) -> Iterator[dict[str, Any]]:
         some = leaks.averaged(ALONE, self.settings.draws, self.bench.seed)
@@ -155,6 +157,8 @@ class Crowd:
             layer = "first" if attacker == "shuffled" else attacker
             yield from _of_sex(some, attacker, knowledge, ALONE, odds(networks, some.of_layer(layer)))
         layers = {attacker: networks for (attacker, _), networks in self.networks.items()}
+        first = calibrated(odds(layers["first"], some.of_layer("first")))
+        yield from _of_sex(some, "calibrated", "ignorant", ALONE, first)
         yield from _of_sex(some, "fused", "ignorant", ALONE, fused_odds(layers, some))
 
     def _others(self, federation: Federation, leaks: Leaks) -> Iterator[dict[str, Any]]:

@@ -11,8 +11,8 @@ from aclipse.attackers.updates.learning import UpdateLoop
 from aclipse.audio.functionals import FunctionalSettings
 from aclipse.contracts import Settings
 from aclipse.experiments.federating import paper
-from aclipse.experiments.federating.shadow import ShadowSettings
 from aclipse.experiments.overrides import parse
+from aclipse.experiments.updates.shadow import ShadowSettings
 from aclipse.protections.user_level_dp.settings import Budget, FederationSettings, PrivacySettings
 
 NONE, PAPER, CENTRAL, LOCAL, LAYERED = "none", "paper", "strict-central", "strict-local", "layered"
@@ -34,6 +34,9 @@ class Variant(NamedTuple):
         return self.mechanism if self.epsilon is None else f"{self.mechanism} at {self.epsilon:g}"
 
 
+CLEAN = Variant(NONE)
+
+
 class FederatingSettings(Settings):
     """Everything that these studies depend on, beside their corpora."""
 
@@ -42,7 +45,7 @@ class FederatingSettings(Settings):
     functionals: FunctionalSettings = FunctionalSettings(kind="log-mel")  # the paper's: emobase
     federation: FederationSettings = FederationSettings()
     shadow: ShadowSettings = ShadowSettings()
-    attack: UpdateLoop = UpdateLoop(epochs=4)
+    attack: UpdateLoop = UpdateLoop(epochs=4, weight_decay=1e-2)
     networks: int = Field(3, ge=1)  # that an attacker trains, each validated on other speakers; their mean answers
     mechanisms: tuple[str, ...] = Field(MECHANISMS, strict=False)  # of fed-udp; none always is
     epsilons: Epsilons = paper.EPSILONS  # of the paper's mechanism

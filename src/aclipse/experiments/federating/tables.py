@@ -12,12 +12,11 @@ from aclipse.atomic import read_table, write_table, write_text
 from aclipse.audio.functionals import version
 from aclipse.experiments.federating import paper
 from aclipse.experiments.federating.attackers import SEXES
-from aclipse.experiments.federating.leaks import ALL
 from aclipse.experiments.federating.needed import ALGORITHMS, wanted
 from aclipse.experiments.federating.plan import Plan
 from aclipse.experiments.federating.promises import guarantees, honest
-from aclipse.experiments.federating.readings import CENTRALLY, CLEAN, Read, senders
-from aclipse.experiments.federating.settings import CENTRAL, NONE, PAPER, Variant
+from aclipse.experiments.federating.readings import CENTRALLY, Read, senders
+from aclipse.experiments.federating.settings import CENTRAL, CLEAN, NONE, PAPER, Variant
 from aclipse.experiments.study.measures import (
     Array,
     Measure,
@@ -35,6 +34,7 @@ from aclipse.experiments.study.measures import (
     speakers_of,
     uar,
 )
+from aclipse.experiments.updates.leaks import ALL
 
 Table = Iterator[dict[str, Any]]
 NO_CHANGE = dict.fromkeys(("change", "change_low", "change_high"), "")
@@ -158,8 +158,8 @@ def _line(
         "measure": "emotion" if count is None else "sex", "attacker": knowledge,
         "n": "" if count is None else "all" if count == ALL else count, "metric": "uar",
         **estimate(measure, speakers, plan.repeats), **moved,
-        "snr_db": "" if count is None else mean_snr(places),
-        "clients": len({row["speaker"] for rows in places for row in rows}), "chance": cell(measure.chance),
+        "snr_db": mean_snr(places) if count == 1 else "",
+        "clients": "" if count is None else sum(map(senders, places)) // len(places), "chance": cell(measure.chance),
         "paper": paper.udp(corpus, variant.epsilon, count) if known else "", "split": plan.dealt(),
     }  # fmt: skip
 

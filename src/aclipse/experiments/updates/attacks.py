@@ -16,9 +16,9 @@ import torch
 from aclipse.atomic import read_table, write_text
 from aclipse.attackers.updates.learning import READ_AT_ONCE, learn, learn_voices
 from aclipse.contracts import Clip
-from aclipse.experiments.federating.leaks import ALL, Leaks, overheard
-from aclipse.experiments.federating.shadow import ShadowSettings, shadow_federations, shadow_leaks
 from aclipse.experiments.ladder.outcome import Outcome, from_json
+from aclipse.experiments.updates.leaks import ALL, Leaks, overheard
+from aclipse.experiments.updates.shadow import aware_leaks, shadow_federations, shadow_leaks
 from aclipse.experiments.updates.subjects import Subject, rows_of
 from aclipse.experiments.updates.training import PART, Federated, kept, promises
 from aclipse.protections.user_level_dp.model import Shape, first_weights, read
@@ -76,18 +76,15 @@ class Bench:
     def ignorant(self) -> dict[str, Any]:
         """Attackers who have learned from single clean updates, by secret."""
         open_one = Subject("identity", self.recipe.federation, PrivacySettings())
-        return self.learned(self.shadow(open_one, (1,)), self.work / "ignorant")
+        return self.learned(shadow_leaks(self.shadow(open_one)), self.work / "ignorant")
 
-    def shadow(self, subject: Subject, counts: tuple[int, ...]) -> Leaks:
-        """What the adversary's own federations show, under what a subject does to sound and to updates."""
+    def shadow(self, subject: Subject) -> list[Federation]:
+        """The adversary's own federations, under what a subject does to sound and to updates."""
         clips, recipe = self.federated.sides.shadow, self.recipe
-        rows = self.federated.of(clips, rows_of(self.federated, subject, self.folder / "sound"))
-        seed = derive(self.seed, "shadow", subject.name)
-        shadow = ShadowSettings(**recipe.updates.shadow.model_dump())
-        federations = shadow_federations(
-            clips, rows, recipe.emotions, shadow, subject.federation, subject.privacy, seed
-        )
-        return shadow_leaks(federations, counts, seed)
+        every = rows_of(self.federated, subject, self.folder / "sound")
+        attacked = self.federated.federation(every, subject.federation, subject.privacy, self.seed)
+        rows, seed = self.federated.of(clips, every), derive(self.seed, "shadow", subject.name)
+        return shadow_federations(clips, rows, recipe.emotions, recipe.updates.shadow, attacked, seed)
 
     def learned(self, leaks: Leaks, folder: Path) -> dict[str, Any]:
         """An attacker of each secret."""
@@ -127,12 +124,14 @@ def _attack(bench: Bench, subject: Subject, folder: Path) -> tuple[list[Heard], 
     federation = federated.federation(rows, subject.federation, subject.privacy, recipe.seed)
     (listener,) = overheard([federation], choose=True)
     leaks, found = listener.leaks, [_emotion(federated, federation, rows, kept(listener))]
-    aware = bench.learned(bench.shadow(subject, (1, ALL)), folder)
+    open_one = replace(subject, privacy=PrivacySettings())
+    lessons = aware_leaks(bench.shadow(open_one), bench.shadow(subject), bench.seed)
+    aware = bench.learned(lessons, folder)
     for knowledge, attackers in (("ignorant", bench.ignorant), ("retrained", aware)):
-        lessons = folder if knowledge == "retrained" else bench.work / "ignorant"
+        learned = folder if knowledge == "retrained" else bench.work / "ignorant"
         for secret, attacker in attackers.items():
             for judge in (ONE,) if secret == "speaker" else COUNTS:
-                found.append(_read(bench, leaks, attacker, Outcome("", secret, judge, knowledge, []), lessons / secret))
+                found.append(_read(bench, leaks, attacker, Outcome("", secret, judge, knowledge, []), learned / secret))
     return found, promises(federation)
 
 

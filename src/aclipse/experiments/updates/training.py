@@ -19,8 +19,8 @@ from aclipse.corpora import splits
 from aclipse.corpora.manifest import Manifest
 from aclipse.errors import CorpusError, MissingExtra, RecipeError, RunError
 from aclipse.experiments import run as runs
-from aclipse.experiments.federating.leaks import Listener, overheard
 from aclipse.experiments.recipe import Recipe
+from aclipse.experiments.updates.leaks import Listener, overheard
 from aclipse.protections.user_level_dp import accounting
 from aclipse.protections.user_level_dp.clients import Client, Rows, normalised, partition
 from aclipse.protections.user_level_dp.selection import view

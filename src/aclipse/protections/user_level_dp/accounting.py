@@ -19,8 +19,8 @@ from aclipse.protections.user_level_dp.settings import PrivacySettings
 
 PAPER_DELTA = 0.5
 TOLERANCE = 2e-3  # relative, of a noise multiplier that is looked for
-FINE, COARSE = 1e-4, 1e-3  # steps of privacy losses; rounding is up, so that ε is never too small
-LARGE = 10.0  # ε of one release from which on the coarse step is near enough
+STEP = 1e-3  # of privacy losses; rounding is up, so that ε is never too small
+LEAST = 0.05  # noise multiplier that anybody would call noise
 TIGHTER = 0.7  # from one multiplier to the next that is tried
 Accountant = Literal["pld", "rdp"]
 
@@ -144,12 +144,12 @@ def _package() -> Any:
     return dp_accounting
 
 
-def _accountant(kind: Accountant, step: float = FINE) -> Any:
+def _accountant(kind: Accountant) -> Any:
     dp = _package()
     relation = dp.NeighboringRelation.ADD_OR_REMOVE_ONE
     if kind == "rdp":
         return dp.rdp.RdpAccountant(neighboring_relation=relation)
-    return dp.pld.PLDAccountant(relation, step)
+    return dp.pld.PLDAccountant(relation, STEP)
 
 
 @lru_cache(maxsize=512)
@@ -162,8 +162,7 @@ def _epsilon(noise_multiplier: float, delta: float, view: View, accountant: Acco
             return float(dp.get_epsilon_gaussian(alone, delta))
         return float(_accountant(accountant).compose(dp.GaussianDpEvent(alone)).get_epsilon(delta))
     event = dp.SelfComposedDpEvent(dp.PoissonSampledDpEvent(view.share, noise), view.releases)
-    step = FINE if dp.get_epsilon_gaussian(noise_multiplier, delta) < LARGE else COARSE
-    return float(_accountant(accountant, step).compose(event).get_epsilon(delta))
+    return float(_accountant(accountant).compose(event).get_epsilon(delta))
 
 
 @lru_cache(maxsize=512)
@@ -171,10 +170,14 @@ def _multiplier(epsilon: float, delta: float, view: View) -> float:
     if view.share == 1:
         return float(_package().get_sigma_gaussian(epsilon, delta)) * math.sqrt(view.releases)
     high = _multiplier(epsilon, delta, View(view.releases))  # enough where nothing is gained by sampling
-    while (
-        _epsilon(TIGHTER * high, delta, view, "pld") <= epsilon
-    ):  # from above: PLDs of little noise take endless memory
+    # from above: privacy loss distributions of little noise take endless memory
+    while _epsilon(TIGHTER * high, delta, view, "pld") <= epsilon:
         high *= TIGHTER
+        if high < LEAST:
+            raise RecipeError(
+                f"δ = {delta:g} is more than the chance to take part at all, in {view.releases} rounds with a share of "
+                f"{view.share:g}: no noise would satisfy it. Give a smaller delta."
+            )
     return _search(epsilon, delta, view, (TIGHTER * high, high))
 
 

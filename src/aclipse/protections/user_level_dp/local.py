@@ -14,7 +14,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from aclipse.protections.user_level_dp.clients import Client
-from aclipse.protections.user_level_dp.model import SECOND_DROPOUT, WIDTHS, Shape, layers_of, logits
+from aclipse.protections.user_level_dp.model import WIDTHS, Shape, layers_of, logits
 from aclipse.protections.user_level_dp.settings import FederationSettings
 
 BETAS, EPSILON = (0.9, 0.98), 1e-9  # of Adam
@@ -112,7 +112,7 @@ def _batch(clients: Sequence[Client], given: Sequence[Order], step: int, setting
     pad = lambda part, index: F.pad(part[index.to(device)], (*[0] * 2 * (part.dim() - 1), 0, longest - len(index)))  # noqa: E731
     counts = torch.tensor([len(index) for index in own])
     weights = (torch.arange(longest) < counts[:, None]) / counts[:, None]
-    layers = [*zip(WIDTHS, (settings.dropout, SECOND_DROPOUT), strict=True)]
+    layers = [*zip(WIDTHS, (settings.dropout, settings.second_dropout), strict=True)]
     masks = [
         [_mask(order, len(index), longest, *layer) for layer in layers] for order, index in zip(given, own, strict=True)
     ]

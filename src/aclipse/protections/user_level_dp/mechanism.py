@@ -8,6 +8,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
+from aclipse.errors import RecipeError
 from aclipse.protections.user_level_dp import accounting
 from aclipse.protections.user_level_dp.accounting import Guarantee, View
 from aclipse.protections.user_level_dp.layered import factors, tamed
@@ -24,16 +25,24 @@ COUNTED = 0.05  # least deviation of the noise on how many updates were short en
 class Mechanism:
     """The privacy of one federation; its clipping norm moves only where that is adaptive.
 
-    Raises RecipeError for strict privacy of one user alone, and a δ above 1 / users.
+    A ``promised`` guarantee spares the search for the noise that keeps it. Raises RecipeError for strict privacy of one
+    user alone, a δ above 1 / users, and where clients are chosen for what they hold.
     """
 
     def __init__(
-        self, privacy: PrivacySettings, settings: FederationSettings, shape: Shape, users: int, view: View
-    ) -> None:
+        self, privacy: PrivacySettings, settings: FederationSettings, shape: Shape, users: int, view: View,
+        promised: Guarantee | None = None,
+    ) -> None:  # fmt: skip
         self.privacy, self.settings, self.shape, self.users = privacy, settings, shape, users
         self.clip = privacy.clip
-        strict = privacy.mode == "strict"
-        self.guarantee: Guarantee | None = accounting.guarantee(privacy, view, users) if strict else None
+        if privacy.mode == "strict" and settings.selection != "random":
+            raise RecipeError(
+                "selection = representative with strict privacy: one client's emotions decide who else takes part, "
+                "which is not accounted for. Set selection = random."
+            )
+        if privacy.mode == "strict" and promised is None:
+            promised = accounting.guarantee(privacy, view, users)
+        self.guarantee = promised
         self.noise_multiplier = self.guarantee.noise_multiplier if self.guarantee else 0.0
         if privacy.quantile is not None:  # the count is noised, too, and the sum pays for it
             self._counted = max(COUNTED * self.expected, self.noise_multiplier)

@@ -14,7 +14,6 @@ import torch
 from torch import Tensor
 
 WIDTHS = (256, 128)
-SECOND_DROPOUT = 0.2
 LAYERS = ("first", "second", "third")
 
 

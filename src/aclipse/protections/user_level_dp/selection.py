@@ -36,8 +36,8 @@ def schedule(
 
 def view(rounds: Sequence[Round], settings: FederationSettings, privacy: PrivacySettings) -> View:
     """What an adversary sees of a schedule: each round's model, or the updates of who took part most often."""
-    if privacy.place == "central":  # who is chosen for what it holds is not drawn at random: nothing is gained by it
-        return View(len(rounds), settings.share if settings.selection == "random" else 1.0)
+    if privacy.place == "central":
+        return View(len(rounds), settings.share)
     counts = np.bincount([one for chosen in rounds for one in chosen])
     return View(int(counts.max()))
 

@@ -23,7 +23,8 @@ class FederationSettings(Settings):
     learning_rate: float = Field(5e-4, gt=0)  # of the Adam of a client, in FedAvg
     weight_decay: float = Field(1e-4, ge=0)  # as above
     server_rate: float = Field(0.05, gt=0)  # of the server's step, in FedSGD
-    dropout: float = Field(0.2, ge=0, lt=1)  # after the first layer; after the second it is always 0.2
+    dropout: float = Field(0.2, ge=0, lt=1)  # after the first layer
+    second_dropout: float = Field(0.2, ge=0, lt=1)  # after the second; the paper never changes it
     start: int = Field(8, ge=0)  # seed of the first global model, which everybody is given, adversaries too
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -31,12 +32,13 @@ class Leak(NamedTuple):
 class Federation:
     """One federated training: who takes part, by which rules, and the global model as it is now.
 
+    A shadow is ``like`` the federation it imitates: its noise is that of the other, whatever its own clients hold.
     Raises RecipeError for no client, and where the privacy asked for cannot be promised to so few.
     """
 
     def __init__(
         self, clients: Sequence[Client], outputs: int, settings: FederationSettings,
-        privacy: PrivacySettings | None = None, seed: int = 0,
+        privacy: PrivacySettings | None = None, seed: int = 0, like: Federation | None = None,
     ) -> None:  # fmt: skip
         if not clients:
             raise RecipeError("a federation without clients learns nothing. Give clips of at least one speaker.")
@@ -45,7 +47,10 @@ class Federation:
         self.shape = Shape(clients[0].features.shape[1], outputs)
         self.rounds = schedule(self.clients, outputs, settings, self.privacy, seed)
         seen = view(self.rounds, settings, self.privacy)
-        self.mechanism = Mechanism(self.privacy, settings, self.shape, len(clients), seen)
+        self.mechanism: Mechanism
+        promised = like.mechanism.guarantee if like else None
+        self.mechanism = Mechanism(self.privacy, settings, self.shape, len(clients), seen, promised)
+        self.typical = int(np.median([like.count_of(client) for client in like.clients])) if like else 0
         self.weights = first_weights(self.shape, settings.start).to(clients[0].features.device)
 
     def seeds(self, number: int) -> list[int]:
@@ -56,10 +61,14 @@ class Federation:
         """The seed of what one client draws in one round."""
         return derive(self.seed, "round", number, client)
 
+    def count_of(self, client: Client) -> int:
+        """The recordings by which a client's noise and weight are measured."""
+        return self.typical or len(client.labels)
+
     def finish(self, number: int, updates: Tensor) -> Leak:
         """From the updates that a round's clients have computed to the next global model."""
         own = [self.clients[place] for place in self.rounds[number]]
-        counts = [len(client.labels) for client in own]
+        counts = [self.count_of(client) for client in own]
         sent = self.mechanism.sent(updates, counts, self.seeds(number))
         return self.apply(number, sent, counts)
 
@@ -75,7 +84,7 @@ class Federation:
         """Expected squared norm of the noise in one round: in what its clients send, or in what is released."""
         if central:
             return self.mechanism.released_deviation**2 * self.shape.size
-        deviations = self.mechanism.deviations([len(self.clients[place].labels) for place in chosen])
+        deviations = self.mechanism.deviations([self.count_of(self.clients[place]) for place in chosen])
         return 0.0 if deviations is None else float(deviations.square().expand(-1, self.shape.size).sum())
 
     def steps(self, chosen: Sequence[int]) -> list[int]:
@@ -110,8 +119,10 @@ def simulate(federations: Sequence[Federation], on_round: Callable[[int, Leak], 
 
 
 def held_out_uar(federation: Federation) -> float:
-    """Mean UAR of the global model on each client's own validation recordings, weighted by their number."""
+    """Mean UAR of the global model on clients' own validation recordings, weighted by their number; NaN without."""
     own = [client for client in federation.clients if len(client.held_out_labels)]
+    if not own:
+        return float("nan")
     told = read(federation.weights, federation.shape, torch.cat([client.held_out for client in own]))
     parts = told.split([len(client.held_out_labels) for client in own])
     total = 0.0

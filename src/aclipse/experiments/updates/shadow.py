@@ -9,11 +9,13 @@ from pydantic import Field
 
 from aclipse.contracts import Clip, Settings
 from aclipse.errors import CorpusError
-from aclipse.experiments.federating.leaks import ALL, Leaks, overheard, together
+from aclipse.experiments.updates.leaks import Leaks, overheard, together
 from aclipse.protections.user_level_dp.clients import CUT, Rows, partition
-from aclipse.protections.user_level_dp.settings import FederationSettings, PrivacySettings
 from aclipse.protections.user_level_dp.simulate import Federation
 from aclipse.seeds import derive
+
+MOST = 0.8  # share of a client's updates whose means are learned from
+MEANS = 10  # of each client
 
 
 class ShadowSettings(Settings):
@@ -25,11 +27,11 @@ class ShadowSettings(Settings):
 
 
 def shadow_federations(
-    clips: Sequence[Clip], rows: Rows, emotions: Sequence[str], shadow: ShadowSettings,
-    settings: FederationSettings, privacy: PrivacySettings, seed: int,
-) -> list[Federation]:  # fmt: skip
-    """Federations by the rules of the attacked one, from the same first model, on an adversary's speech.
+    clips: Sequence[Clip], rows: Rows, emotions: Sequence[str], shadow: ShadowSettings, attacked: Federation, seed: int
+) -> list[Federation]:
+    """Federations by the rules of the ``attacked`` one, from the same first model, on an adversary's speech.
 
+    Their noise is that of the attacked one, which is no secret, though their own clients have more or less to say.
     Raises CorpusError for fewer speakers than models.
     """
     speakers = sorted({clip.speaker for clip in clips})
@@ -44,33 +46,31 @@ def shadow_federations(
         own = [place for place, clip in enumerate(clips) if clip.speaker not in left_out]
         cut = {clips[place].extra.get("corpus", ""): shadow.cut for place in own} | CUT
         every.append(partition([clips[place] for place in own], rows[own], emotions, derive(seed, number), cut))
-    share = min(1.0, max(settings.share, shadow.clients / min(map(len, every))))
-    rules = settings.model_copy(update={"share": share})
+    share = min(1.0, max(attacked.settings.share, shadow.clients / min(map(len, every))))
+    rules = attacked.settings.model_copy(update={"share": share})
     return [
-        Federation(clients, len(emotions), rules, privacy, derive(seed, "shadow", number))
+        Federation(clients, len(emotions), rules, attacked.privacy, derive(seed, "shadow", number), attacked)
         for number, clients in enumerate(every)
     ]
 
 
-def shadow_leaks(federations: Sequence[Federation], counts: Sequence[int] = (1,), seed: int = 0) -> Leaks:
-    """All that shadow federations show, each update once; for other ``counts``, means of so many of a client's as well.
+def shadow_leaks(federations: Sequence[Federation]) -> Leaks:
+    """All that shadow federations show, each update once: of clean ones what an ignorant attacker learns from."""
+    return together([listener.leaks for listener in overheard(federations)])
 
-    An aware attacker learns from means as it will meet them: as many of each count as there are updates, shared out.
+
+def aware_leaks(clean: Sequence[Federation], alike: Sequence[Federation], seed: int) -> Leaks:
+    """What an aware attacker learns from: single clean updates, and means of what it will meet, of most there are.
+
+    Single updates under much noise teach nothing, and drown what can be learned.
     """
-    every = [
-        _of(listener.leaks, count, len(counts), derive(seed, place))
-        for place, listener in enumerate(overheard(federations))
-        for count in counts
+    means = [
+        listener.leaks.averaged(_most(listener.leaks), MEANS, derive(seed, place))
+        for place, listener in enumerate(overheard(alike))
     ]
-    return together(every)
+    return together([shadow_leaks(clean), *means])
 
 
-def _of(heard: Leaks, count: int, kinds: int, seed: int) -> Leaks:
-    if count == 1 and kinds == 1:
-        return heard
-    senders = len({client.id for client in heard.clients})
-    draws = max(1, len(heard) // (kinds * senders))
-    if count == ALL or draws == 1:  # one mean of everything is little to learn from: of most of it, several times
-        most = max(1, int(0.8 * len(heard) / senders))
-        return heard.averaged(most if count == ALL else count, draws, seed)
-    return heard.averaged(count, draws, seed)
+def _most(leaks: Leaks) -> int:
+    """Most of what a client has sent: another part of it for each mean."""
+    return max(1, int(MOST * len(leaks) / len({client.id for client in leaks.clients})))

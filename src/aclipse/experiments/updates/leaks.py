@@ -12,6 +12,7 @@ import torch
 from torch import Tensor
 
 from aclipse.contracts import Clip
+from aclipse.errors import CorpusError
 from aclipse.protections.user_level_dp.clients import Client
 from aclipse.protections.user_level_dp.local import pseudo_gradients
 from aclipse.protections.user_level_dp.model import LAYERS, Shape, layers_of
@@ -19,6 +20,7 @@ from aclipse.protections.user_level_dp.simulate import Federation, Leak, held_ou
 from aclipse.seeds import derive
 from aclipse.training.batches import Speech
 
+LARGEST = 3e4  # number that half precision is trusted with
 ALL = 0  # in place of a number of updates: as many as a client has sent
 
 
@@ -43,22 +45,29 @@ class Leaks:
         ]
         return Speech(clips, list(torch.cat([weight, bias[..., None]], -1).float().numpy()))
 
-    def averaged(self, count: int, draws: int, seed: int) -> Leaks:
-        """Means of ``count`` updates of each client, drawn without replacement, ``draws`` times; of all there are once.
+    def draws(self, count: int, draws: int, seed: int) -> list[list[int]]:
+        """Places of ``count`` updates of one client, drawn without replacement, ``draws`` times for each; of all once.
 
-        Where a client has sent fewer, of all it has sent.
+        Where a client has sent fewer, all it has sent, as often as of the others.
         """
-        updates, clients, numbers = [], [], []
-        for name in dict.fromkeys(client.id for client in self.clients):
-            own = np.array([place for place, client in enumerate(self.clients) if client.id == name])
+        own: dict[str, list[int]] = {}
+        for place, client in enumerate(self.clients):
+            own.setdefault(client.id, []).append(place)
+        found = []
+        for name, places in own.items():
             drawn = np.random.default_rng(derive(seed, "leaked", name, count))
-            whole = count == ALL or count >= len(own)
-            for draw in range(1 if whole else draws):
-                some = own if whole else drawn.choice(own, count, replace=False)
-                updates.append(self.updates[some].float().mean(0))
-                clients.append(self.clients[own[0]])
-                numbers.append(draw)
-        return Leaks(self.shape, torch.stack(updates), clients, numbers)
+            size = len(places) if count == ALL else min(count, len(places))
+            times = 1 if count == ALL else draws
+            found += [drawn.choice(places, size, replace=False).tolist() for _ in range(times)]
+        return found
+
+    def averaged(self, count: int, draws: int, seed: int) -> Leaks:
+        """Means of `draws`; which draw of its client each is takes the place of a round."""
+        drawn = self.draws(count, draws, seed)
+        times = 1 if count == ALL else draws
+        updates = torch.stack([self.updates[some].float().mean(0) for some in drawn])
+        clients = [self.clients[some[0]] for some in drawn]
+        return Leaks(self.shape, updates, clients, [place % times for place in range(len(drawn))])
 
 
 def together(every: Sequence[Leaks]) -> Leaks:
@@ -89,24 +98,27 @@ class Listener:
 
     def hear(self, leak: Leak) -> None:
         """One round."""
-        heard = leak.released[None] if self.central else leak.sent
+        expected = self.federation.mechanism.expected
+        heard = expected * leak.released[None] if self.central else leak.sent  # a sum: shadows have other numbers
         steps = [1] if self.central else self.federation.steps(leak.chosen)
-        self._updates.append(pseudo_gradients(heard, steps, self.federation.settings).half().cpu())
+        self._updates.append(_small(pseudo_gradients(heard, steps, self.federation.settings).cpu()))
         self._clients += [self.federation.clients[place] for place in leak.chosen]
         self._rounds += [leak.number] * len(leak.chosen)
         self._energy[0] += float(heard.square().sum())
-        self._energy[1] += self.federation.noise_energy(leak.chosen, self.central)
+        scale = expected**2 if self.central else 1.0
+        self._energy[1] += scale * self.federation.noise_energy(leak.chosen, self.central)
 
     def choose(self, leak: Leak) -> None:
         """Keep the model that the clients' own validation likes best in the second half.
 
-        Under strict privacy the last one: a choice by private recordings would have to be paid for.
+        Where nobody has any, the last one; and under strict privacy: a choice by private recordings would have to be
+        paid for.
         """
-        strict = self.federation.privacy.mode == "strict"
-        if not strict and leak.number < self.federation.settings.rounds // 2:
+        last = self.federation.privacy.mode == "strict"
+        if not last and leak.number < self.federation.settings.rounds // 2:
             return
-        score = float(leak.number) if strict else held_out_uar(self.federation)
-        if score > self.best:
+        score = math.nan if last else held_out_uar(self.federation)
+        if math.isnan(score) or score > self.best:
             self.best, self.kept = score, self.federation.weights
 
     @property
@@ -118,10 +130,17 @@ class Listener:
     @property
     def leaks(self) -> Leaks:
         """All that was heard."""
+        if not self._clients:
+            raise CorpusError("nobody took part in any round: nothing leaked. Set more rounds, or a larger share.")
         updates = torch.cat(self._updates)
         if self.central:  # one a round, whoever took part
-            updates = (updates.float() - updates.float().mean(0))[self._rounds].half()
+            updates = _small((updates.float() - updates.float().mean(0))[self._rounds])
         return Leaks(self.federation.shape, updates, self._clients, self._rounds)
+
+
+def _small(updates: Tensor) -> Tensor:
+    """In half the memory, where no number is too large for it."""
+    return updates.half() if not len(updates) or updates.abs().max() < LARGEST else updates
 
 
 def overheard(
