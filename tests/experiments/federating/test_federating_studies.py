@@ -199,13 +199,14 @@ def test_shadows_begin_where_the_private_federation_begins(planned: Planned, tmp
     assert len(shadow_leaks(shadows)) == sum(len(chosen) for one in shadows for chosen in one.rounds)
 
 
-def test_in_the_central_view_a_client_is_what_was_released_in_its_rounds(planned: Planned, tmp_path: Path) -> None:
+def test_in_the_central_view_a_client_is_what_was_summed_up_in_its_rounds(planned: Planned, tmp_path: Path) -> None:
     pytest.importorskip("dp_accounting", reason="needs the extra federated")
     bench = planned("fed-udp", tmp_path).open(HERE)
     released = []
     federation = bench.private("voices", "fedavg", Variant("strict-central", 8.0))
     leaks = overheard([federation], on_leak=lambda leak: released.append(leak.released))[0].leaks
-    every = -torch.stack(released) / federation.settings.learning_rate
+    sums = torch.stack(released) * federation.mechanism.expected
+    every = -sums / federation.settings.learning_rate
     centred = every - every.mean(0)
     for update, number in zip(leaks.updates, leaks.rounds, strict=True):
         assert float((update.float() - centred[number]).norm() / centred[number].norm()) < 2e-3  # half precision
