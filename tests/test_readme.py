@@ -58,6 +58,23 @@ epochs = 2
 """
 
 
+TINY_UPDATES = """
+release = "updates"
+[federation]
+rounds = 4
+share = 0.5
+[privacy]
+mode = "strict"
+epsilon = 8.0
+delta = 0.1
+[updates.shadow]
+models = 2
+clients = 2
+[updates.attack]
+epochs = 1
+"""
+
+
 def block(marker: str) -> str:
     """The code block after a marker comment."""
     found = re.search(rf"<!-- {marker}.*?-->\n```\w*\n(.*?)```", README, re.DOTALL)
@@ -151,6 +168,24 @@ def test_every_command_about_vectors_runs(desk: Path) -> None:
     assert "F0semitoneFrom27.5Hz_sma3nz_amean" in (desk / "named" / "features.csv").read_text(encoding="utf-8")
     assert (desk / "runs" / "rae-sad" / "report" / "index.html").exists()
     assert (desk / "runs" / "reproduce" / "rae-table3.md").exists()
+
+
+@pytest.mark.slow
+def test_every_command_about_updates_runs(desk: Path) -> None:
+    for package in ("dp_accounting", "flwr"):
+        pytest.importorskip(package, reason="federated learning needs the extra federated")
+    (desk / "recipes" / "udp-crema-d.toml").write_text(TINY_UPDATES)
+    run("aclipse corpus import crema-d PATH -o crema-d.csv", desk)
+    run("aclipse corpus import ravdess RAVDESS -o ravdess.csv", desk)
+    small = ["federation.rounds=4", "shadow.models=2", "shadow.clients=2", "attack.epochs=1", "networks=1", "draws=2"]
+    for command in block("federated").splitlines():
+        if " reproduce " in command:
+            command = command.split("#")[0] + " --folds 1 --set 'private=[\"crema-d\"]'"
+            command += "".join(f" --set {change}" for change in small)
+        run(command, desk)
+    assert (desk / "runs" / "udp-crema-d" / "report" / "index.html").exists()
+    assert (desk / "runs" / "udp-crema-d" / "federation" / "weights.safetensors").exists()
+    assert (desk / "runs" / "reproduce" / "fed-attack.md").exists()
 
 
 @pytest.mark.slow

@@ -40,6 +40,7 @@ Study = Literal[
 ]  # fmt: skip
 # how studies that rotate speakers begin → who carries them out
 ROTATED = {"cloak": "cloaking", "rae": "replacing", "fed": "federating"}
+Engine = Literal["simulation", "processes"]
 Labels = Literal["intended", "voted", "voice"]
 Threads = Annotated[
     int, typer.Option(min=0, help="Processor cores to use; 0: all. Results are the same for the same number.")
@@ -425,6 +426,34 @@ def reproduce(
         written = draw(table)
         _say(written[0].read_text(encoding="utf-8"))
         _say(f"written: {', '.join(str(path) for path in [table, *written])}")
+
+
+@app.command()
+def federate(
+    run: Annotated[Path, typer.Argument(help="The folder of a run whose recipe releases updates.")],
+    engine: Annotated[
+        Engine, typer.Option(help="Flower's simulation, or a server and a process for each client, over TLS.")
+    ] = "simulation",
+    secure: Annotated[bool, typer.Option("--secure", help="Secure aggregation: the server sees sums alone.")] = False,
+    reproducible: Annotated[
+        bool, typer.Option("--reproducible", help="Draw what `train` drew: for comparison, for such noise is known.")
+    ] = False,
+    timeout: Annotated[float, typer.Option(min=1, help="Seconds, for all of it.")] = 600.0,
+    output: Annotated[
+        Path | None, typer.Option("--output", "-o", help="A new folder (default: RUN/federation).")
+    ] = None,
+) -> None:
+    """Train a run's federation again with Flower, as phones would: each client computes on its own recordings."""
+    from aclipse.deploy.federation import engine as flower
+    from aclipse.deploy.federation.folder import prepare
+    from aclipse.experiments.updates.training import reopen
+
+    folder, federated = output or run / "federation", reopen(run)
+    recipe = federated.recipe
+    federation = federated.federation(federated.rows, recipe.federation, recipe.privacy, recipe.seed)
+    prepare(federation, folder, reproducible=reproducible)
+    weights = flower.federate(folder, folder / "weights.safetensors", engine=engine, secure=secure, timeout=timeout)
+    _say(f"{len(federation.clients)} clients, {len(federation.rounds)} rounds → {weights}")
 
 
 @app.command()
