@@ -182,11 +182,14 @@ def train(
     from aclipse.corpora.merge import merge
     from aclipse.experiments.recipe import read_recipe
     from aclipse.experiments.run import prepare, train
+    from aclipse.records import Run
 
     _use(threads)
     folder = output or Path("runs") / recipe.stem
     corpus = manifest.read(corpora[0]) if len(corpora) == 1 else merge([manifest.read(path) for path in corpora])
     (prepare if only else train)(read_recipe(recipe, changes), corpus, folder, resume)
+    for line in Run(folder).facts.get("federated", {}).get("guarantee", ()):
+        _say(f"promised: {line}")
     _say(f"recognisers → {folder}" if only else f"trained → {folder}. Next: aclipse audit {folder}")
 
 
@@ -361,7 +364,7 @@ def reproduce(
             "--corpus",
             metavar="MANIFEST",
             help="IEMOCAP's, from `aclipse corpus import iemocap`. cloak-…, rae-… and fed-… take several corpora, each "
-            "with this option; a cloak study of IEMOCAP and MSP-Improv what was improvised.",
+            "with this option, fed-… two at least; a cloak study of IEMOCAP and MSP-Improv what was improvised.",
         ),
     ],
     output: Annotated[

@@ -24,7 +24,7 @@ HERE = importlib.util.find_spec("opensmile") is not None
 with_opensmile = pytest.mark.skipif(not HERE, reason="openSMILE is not installed: pip install 'aclipse[opensmile]'")
 EACH = pytest.mark.parametrize("kind", [pytest.param(k, marks=with_opensmile if k in OPENSMILE else ()) for k in KINDS])
 SETS = pytest.mark.parametrize("kind", [pytest.param(kind, marks=with_opensmile) for kind in OPENSMILE])
-SIZES = {"compare": 6373, "egemaps": 88, "log-mel": 390}
+SIZES = {"compare": 6373, "egemaps": 88, "emobase": 988, "log-mel": 390}
 
 
 def noise(samples: int, level: float = 0.1, seed: int = 0) -> np.ndarray:
@@ -211,9 +211,9 @@ def test_the_extra_is_one_that_can_be_installed() -> None:
 
 def test_kinds_that_do_not_exist_are_refused() -> None:
     for call in (names, version, size, lambda kind: functionals(noise(1000), kind)):
-        with pytest.raises(RecipeError, match=r"kind 'mfcc'\. Choose one of: compare, egemaps, log-mel"):
+        with pytest.raises(RecipeError, match=r"kind 'mfcc'\. Choose one of: compare, egemaps, emobase, log-mel"):
             call("mfcc")
-    with pytest.raises(ValidationError, match="'compare', 'egemaps' or 'log-mel'"):
+    with pytest.raises(ValidationError, match="'compare', 'egemaps', 'emobase' or 'log-mel'"):
         FunctionalSettings.model_validate({"kind": "mfcc"})
     assert FunctionalSettings().kind == "compare"
     assert [FunctionalSettings.model_validate({"kind": kind}).kind for kind in KINDS] == list(SIZES)

@@ -13,7 +13,7 @@ from toy_fed import Row, as_text, protected, write
 from aclipse.report import reproduced
 from aclipse.report.reproduced_fed_findings import attacks, mechanisms, utilities
 from aclipse.report.reproduced_fed_notes import about, beside_the_paper
-from aclipse.report.reproduced_fed_verdicts import HIDING, LEAKING, asked_of_attackers, asked_of_mechanisms
+from aclipse.report.reproduced_fed_verdicts import HIDING, LEAKING, asked_of_attackers, asked_of_mechanisms, hiding
 
 
 def shown(page: Path, title: str = "") -> list[dict[str, str]]:
@@ -156,7 +156,7 @@ def test_a_label_is_told_with_what_it_is_worth_and_from_whom_it_hides() -> None:
 def test_strict_privacy_is_told_by_what_is_seen() -> None:
     told_of = sentence(protected(), "strict-central, ε 8")
     assert "(released models at δ = 0.01)" in told_of and "Sex in released models: from one 50.0" in told_of
-    assert told_of.endswith("better than by guessing (asked of all, aware: at most 55; met).")
+    assert told_of.endswith("better than by guessing (asked of all, aware: at most 55; judged in the table).")
     server = [row | {"view": "local"} for row in protected()]
     assert "before its noise, of which nothing is promised" in sentence(server, "strict-central, ε 8")
 
@@ -211,3 +211,10 @@ def test_a_study_is_told_and_drawn_of_what_there_is(name: str, rows: list[Row], 
     page, *figures = reproduced.draw(write(tmp_path, name, rows))
     assert "nan" not in page.read_text("utf-8")
     assert all(path.stat().st_size > 1000 for path in figures)
+
+
+def test_nothing_is_judged_by_an_attacker_who_fails_without_a_defence() -> None:
+    blind = {"value": "50", "low": "50", "high": "50", "chance": "50"}
+    sighted = {"value": "70", "low": "60", "high": "80", "chance": "50"}
+    assert hiding(blind, sighted) == "met"
+    assert hiding(blind, blind).startswith("not judged") and hiding(blind, None).startswith("not judged")

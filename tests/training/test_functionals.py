@@ -111,7 +111,7 @@ def test_what_is_computed_once_is_not_read_again(
 ) -> None:
     with caplog.at_level(logging.INFO, "aclipse"):
         first = functionals_of(clips, OWN, folder)
-    assert caplog.messages == [f"log-mel statistics 1 of 7 recordings lie in {folder}"]
+    assert caplog.messages == [f"functionals of 7 recordings (log-mel statistics 1) lie in {folder}"]
     assert len(list(folder.iterdir())) == 3
     names = count_reading(monkeypatch)
     np.testing.assert_array_equal(functionals_of(clips, OWN, folder, lambda *_: pytest.fail("all was kept")), first)

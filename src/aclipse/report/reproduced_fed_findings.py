@@ -32,7 +32,6 @@ from aclipse.report.reproduced_fed_verdicts import (
     asked_of_attackers,
     asked_of_mechanisms,
     first_count,
-    hiding,
     is_asked,
     is_to_leak,
     leaking,
@@ -182,7 +181,7 @@ def _verdict(mechanism: str, epsilon: str, view: str, seen: Rows) -> str:
     if mechanism == NONE and is_to_leak(seen[0]["corpus"]):
         asked = f" (asked of one: at least {LEAST_READ:.0f}; {leaking(undefended(seen))})"
     elif is_asked(mechanism, epsilon) and view == "central":
-        asked = f" (asked of all, aware: at most {MOST_READ:.0f}; {hiding(sex(seen, AWARE, 'all'))})"
+        asked = f" (asked of all, aware: at most {MOST_READ:.0f}; judged in the table)"
     plain, prepared = (first_count(seen, attacker) for attacker in (IGNORANT, AWARE))
     if not plain and not prepared:
         return f"nobody asked reads it better than by guessing{asked}"

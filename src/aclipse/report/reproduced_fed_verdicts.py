@@ -8,7 +8,6 @@ from aclipse.report.reproduced_fed import (
     AWARE,
     CENTRAL,
     COUNTS,
-    IGNORANT,
     LAYERS,
     NONE,
     change,
@@ -30,6 +29,7 @@ ASKED = "crema"  # part of the name of the corpus that the attack is asked to su
 LEAKING = f"without defence, sex from one update: at least {LEAST_READ:.0f}"
 HIDING = f"central ε ≤ {MOST_EPSILON:.0f}, sex from all updates, aware: at most {MOST_READ:.0f}"
 UNKNOWN = "not measured"
+CALIBRATED = "calibrated"  # the attacker of the first layer with a threshold of its own
 Line = dict[str, str]
 
 
@@ -60,15 +60,21 @@ def leaking(row: Row | None) -> str:
     return verdict(row, LEAST_READ, sign=-1) or UNKNOWN
 
 
-def hiding(row: Row | None) -> str:
-    """The verdict on an attack under strict central privacy; what is read the wrong way round is no privacy."""
+def hiding(row: Row | None, undefended: Row | None) -> str:
+    """The verdict on an attack under strict central privacy; what is read the wrong way round is no privacy.
+
+    None where the same attacker reads nothing without a defence either.
+    """
+    if not reads(undefended):
+        return "not judged: this attacker reads nothing without a defence either"
     turned = row is not None and number(row["value"]) < 100 - MOST_READ
     return (verdict(row, MOST_READ) or UNKNOWN) + ", but who turns its answers round reads it" * turned
 
 
 def undefended(part: Rows) -> Row | None:
-    """Who reads sex from one clean update; both attackers are the same there."""
-    return sex(part, IGNORANT, "1") or sex(part, AWARE, "1")
+    """Who reads sex best from one clean update."""
+    found = [row for who in ATTACKERS if (row := sex(part, who, "1"))]
+    return max(found, key=lambda row: number(row["value"]), default=None)
 
 
 def is_asked(mechanism: str, epsilon: str) -> bool:
@@ -91,7 +97,8 @@ def asked_of_mechanisms(rows: Rows) -> list[Line]:
         if is_asked(mechanism, epsilon):
             seen = [row for row in part if row["view"] == "central"]
             row = sex(seen, AWARE, "all")
-            line = _line(corpus, HIDING, label(mechanism, epsilon), row, hiding(row))
+            open_one = sex(places(rows).get((corpus, NONE, ""), []), AWARE, "all")
+            line = _line(corpus, HIDING, label(mechanism, epsilon), row, hiding(row, open_one))
             most, lost = strongest(seen), change(emotion(part)) or "–"
             told = f"{value(most)} ({most['attacker']}, n = {most['n']})" if most else "–"
             found.append(line | {"most that anybody reads": told, "emotion against none": lost})
@@ -105,11 +112,13 @@ def _with_all_columns(lines: list[Line]) -> list[Line]:
 
 
 def asked_of_attackers(rows: Rows) -> list[Line]:
-    """fed-attack: one row a corpus and algorithm, of the paper's own attacker, which reads the first layer."""
+    """fed-attack: one row a corpus and algorithm, of who reads the first layer best: as the paper's, or calibrated."""
     found = []
     own = [row for row in of_sex(rows) if is_to_leak(row["corpus"])]
     for (corpus, functionals, algorithm), part in by(own, "corpus", "functionals", "algorithm").items():
-        row = one([row for row in part if row["n"] == "1"], attacker=LAYERS[0])
+        single = [row for row in part if row["n"] == "1"]
+        tried = [row for who in (LAYERS[0], CALIBRATED) if (row := one(single, attacker=who))]
+        row = max(tried, key=lambda row: number(row["value"]), default=None)
         found.append(_line(corpus, LEAKING, f"{algorithm}, {functionals}", row, leaking(row)))
     return found
 

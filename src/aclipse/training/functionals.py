@@ -58,7 +58,7 @@ def functionals_of(
             _write(path, part)
             if not on_done and (start + CHUNK) % TOLD == 0:
                 log.info("functionals of %d of %d recordings", start + CHUNK, len(clips))
-    log.info("%s of %d recordings lie in %s", version(settings.kind), len(clips), folder)
+    log.info("functionals of %d recordings (%s) lie in %s", len(clips), version(settings.kind), folder)
     return rows
 
 

@@ -114,8 +114,8 @@ def test_all_rows_go_through_one_layer() -> None:
     hidden = (rows.reshape(len(x), -1) @ dense.weight.T + dense.bias).relu()
     expected = hidden @ network.head.weight.T + network.head.bias
     torch.testing.assert_close(network(x, torch.ones(len(x))), expected, rtol=1e-4, atol=1e-5)
-    assert shared.weight.shape == (16, SMALL[1])
-    assert dense.weight.shape == (128, 16 * SMALL[0])
+    assert shared.weight.shape == (32, SMALL[1])
+    assert dense.weight.shape == (128, 32 * SMALL[0])
 
 
 @pytest.mark.parametrize(("inputs", "flat"), [(988, 3840), (512, 3200), (768, 3072)])

@@ -13,9 +13,11 @@ from aclipse.corpora.merge import merge
 from aclipse.errors import CorpusError, RecipeError
 from aclipse.experiments.federating import paper
 from aclipse.experiments.federating.bench import Bench
-from aclipse.experiments.federating.settings import FederatingSettings, parse_settings
+from aclipse.experiments.federating.settings import STRICT, FederatingSettings, parse_settings
 from aclipse.experiments.study import plan
 from aclipse.experiments.study.jobs import Place
+from aclipse.protections.user_level_dp.accounting import check_users
+from aclipse.protections.user_level_dp.clients import CUT
 
 STUDIES = {
     "fed-utility": "Federated emotion recognition: emotion without a defence",
@@ -81,10 +83,30 @@ def make_plan(
     )  # fmt: skip
     if unknown := sorted({*settings.private} - {*found.corpora}):
         raise RecipeError(f"private={unknown[0]} is no corpus here. Choose from: {', '.join(found.corpora)}")
+    if lost := sorted({clip.extra["corpus"] for clip in both.clips} - {*found.corpora}):
+        raise CorpusError(
+            f"{lost[0]}: no clip has a speaker, a sex and an emotion that is asked for. Fill its columns."
+        )
     if len(found.corpora) < 2:
         raise CorpusError(
             f"{found.corpora[0]} alone: an adversary learns from other speech than the clients'. Give another "
             "corpus with a second --corpus."
         )
     found.check_rotations()
+    _check_people(found)
     return found
+
+
+def _check_people(found: Plan) -> None:
+    """Raise CorpusError for an adversary who knows one sex alone, RecipeError for a δ too large for the clients."""
+    strict = found.name == "fed-udp" and {*STRICT} & {*found.settings.mechanisms}
+    for corpus in found.private:
+        others = [clip for clip in found.manifest.clips if clip.extra["corpus"] != corpus]
+        if len(sexes := {clip.sex for clip in others}) < 2:
+            raise CorpusError(
+                f"who attacks {corpus} has speech of {', '.join(sexes)} speakers alone, and cannot learn to tell sex. "
+                "Give another --corpus with both."
+            )
+        for rotation in range(found.rotations if strict else 0):
+            clients = {clip.speaker for clip in found.split(rotation).of(found.clips_of(corpus), "train")}
+            check_users(CUT.get(corpus, 1) * len(clients), found.settings.delta)

@@ -123,9 +123,14 @@ class Listener:
 
     @property
     def snr_db(self) -> float:
-        """Of what was heard: its energy without the noise's over the noise's; infinite without noise."""
+        """Of what was heard: its energy without the noise's over the noise's; infinite without noise.
+
+        NaN where it drowns: of less than a thousandth the noise's own chance is more.
+        """
         heard, noise = self._energy
-        return 10 * math.log10(max(heard - noise, 1e-12) / noise) if noise else math.inf
+        if not noise:
+            return math.inf
+        return 10 * math.log10((heard - noise) / noise) if heard - noise > 1e-3 * noise else math.nan
 
     @property
     def leaks(self) -> Leaks:
