@@ -79,7 +79,8 @@ NOTES = {
     "fed-attack": (
         _SCORES,
         _SHADOWS,
-        "* shuffled: who learned from labels that were dealt out at random, and must read nothing.",
+        "* shuffled: who learned from labels that were dealt out at random, and must read nothing. calibrated: who reads "
+        "the first layer, with the median of what it sees as its threshold.",
         "* linking: are two updates of one client? member: did this client take part? inversion: how like the features "
         "given back are to those learned from (cosine). Of an EER, less is a better attack.",
         _REPORTED,
@@ -96,8 +97,10 @@ NOTES = {
         "updates as they leave the client. View central: who sees what each round releases, and no client's own "
         "update; n are then releases of rounds that the client took part in, less the mean of all rounds. That this is "
         "known is more than the guarantee grants.",
-        "* ignorant: the paper's attacker, which learned from single updates without noise. aware: learned from shadow "
-        "updates made by the same mechanism, averaged as the leaked ones are.",
+        "* ignorant: the paper's attacker, which learned from single updates without noise. aware: learned from clean "
+        "updates and from means of shadow updates under the noise of the attacked federation, reads each leaked update "
+        "beside their mean, and takes the median of what it sees as its threshold: about half of the clients are of "
+        "each sex.",
         "* paper: the paper's closed form; strict: the whole update is clipped, noise by the server (central) or each "
         "client (local); layered: our reading of GHDP; representative: our reading of clients' selection in LDP-FL + "
         "CSS; pruned: as SEFL does before it encrypts. Only strict mechanisms promise anything.",

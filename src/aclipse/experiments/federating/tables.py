@@ -34,7 +34,7 @@ from aclipse.experiments.study.measures import (
     speakers_of,
     uar,
 )
-from aclipse.experiments.updates.leaks import ALL
+from aclipse.experiments.updates.leaks import ALL, DROWNED
 
 Table = Iterator[dict[str, Any]]
 NO_CHANGE = dict.fromkeys(("change", "change_low", "change_high"), "")
@@ -158,10 +158,16 @@ def _line(
         "measure": "emotion" if count is None else "sex", "attacker": knowledge,
         "n": "" if count is None else "all" if count == ALL else count, "metric": "uar",
         **estimate(measure, speakers, plan.repeats), **moved,
-        "snr_db": mean_snr(places) if count == 1 else "",
+        "snr_db": _snr(places) if count == 1 else "",
         "clients": "" if count is None else sum(map(senders, places)) // len(places), "chance": cell(measure.chance),
         "paper": paper.udp(corpus, variant.epsilon, count) if known else "", "split": plan.dealt(),
     }  # fmt: skip
+
+
+def _snr(places: Sequence[Rows]) -> float | str:
+    """Mean over folds in dB; empty without noise, and where signal could not be told from it."""
+    found = mean_snr(places)
+    return found if isinstance(found, float) and found >= 10 * np.log10(DROWNED) else ""
 
 
 def _measure(places: Sequence[Rows], labels: Sequence[str]) -> Measure:

@@ -20,6 +20,7 @@ from aclipse.protections.user_level_dp.simulate import Federation, Leak, held_ou
 from aclipse.seeds import derive
 from aclipse.training.batches import Speech
 
+DROWNED = 2.5e-4  # of the noise's energy, in a thousand updates of 100,000 numbers: -36 dB
 LARGEST = 3e4  # number that half precision is trusted with
 ALL = 0  # in place of a number of updates: as many as a client has sent
 
@@ -125,12 +126,12 @@ class Listener:
     def snr_db(self) -> float:
         """Of what was heard: its energy without the noise's over the noise's; infinite without noise.
 
-        NaN where it drowns: of less than a thousandth the noise's own chance is more.
+        NaN where it drowns: below that, the chance of the noise's own energy is more.
         """
         heard, noise = self._energy
         if not noise:
             return math.inf
-        return 10 * math.log10((heard - noise) / noise) if heard - noise > 1e-3 * noise else math.nan
+        return 10 * math.log10((heard - noise) / noise) if heard - noise > DROWNED * noise else math.nan
 
     @property
     def leaks(self) -> Leaks:
