@@ -79,8 +79,8 @@ NOTES = {
     "fed-attack": (
         _SCORES,
         _SHADOWS,
-        "* shuffled: who learned from labels that were dealt out at random, and must read nothing. calibrated: who reads "
-        "the first layer, with the median of what it sees as its threshold.",
+        "* shuffled: who learned from labels that were dealt out at random, and must read nothing. calibrated: who "
+        "reads the first layer, with the median of what it sees as its threshold.",
         "* linking: are two updates of one client? member: did this client take part? inversion: how like the features "
         "given back are to those learned from (cosine). Of an EER, less is a better attack.",
         _REPORTED,
