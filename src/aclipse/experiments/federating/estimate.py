@@ -26,7 +26,7 @@ from aclipse.training.functionals import is_kept
 
 KINDS = {Learn: "attackers, with their shadow federations", Read: "private federations, read by attackers"}
 PEOPLE, EACH = 8, 20  # invented speakers and their recordings
-ROUNDS = 2
+ROUNDS = 40  # so many updates that what a training begins and ends with does not count
 
 Rates = Mapping[str, float]  # kind of work → seconds an update, in one process on one core
 
@@ -77,7 +77,7 @@ def _speakers(plan: Plan, corpora: Sequence[str]) -> int:
 
 
 def _rates(plan: Plan) -> Rates:
-    """Time two rounds of a federation of invented speakers, two epochs of an attacker and its reading."""
+    """Time some rounds of a federation of invented speakers, two epochs of an attacker and its reading."""
     s, drawn = plan.settings, np.random.default_rng(0)
     clips = [
         Clip(f"{one}-{clip}", Path(), f"speaker {one}", ("female", "male")[one % 2], paper.EMOTIONS[clip % 4])
