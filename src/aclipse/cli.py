@@ -551,6 +551,8 @@ def _as_asked(protection: Any, strength: float, keep_rate: bool, as_sound: bool,
     from aclipse.protections.cloak.sound import CloakSound
     from aclipse.protections.replacement.method import Replacement
 
+    if not 0 <= strength <= 1:  # not every version of the parser refuses NaN
+        raise typer.BadParameter(f"--strength {strength} is not within 0 and 1")
     if tabled and not isinstance(protection, Replacement):
         raise typer.BadParameter("--table and --functionals are for a replacement autoencoder; this model is none")
     if as_sound and not isinstance(protection, Cloak):
