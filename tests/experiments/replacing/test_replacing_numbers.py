@@ -11,8 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn import metrics
 
-from aclipse.experiments.replacing import summary
 from aclipse.experiments.replacing.summary import of_replaced, of_roles, of_sex
+from aclipse.experiments.study import measures
 from aclipse.experiments.study.measures import Measure, Rows, change, estimate
 from aclipse.protections.replacement.roles import ROLES
 from aclipse.protections.replacement.training import SEXES
@@ -66,7 +66,7 @@ def test_roles_and_sex_equal_scikit_learn(clips: list[Any]) -> None:
 @given(clips=CLIPS)
 def test_auc_equals_scikit_learn_and_so_does_that_of_drawn_speakers(clips: list[Any]) -> None:
     own = [row | ({"odds_neutral": ""} if row["role"] == "required" else {}) for row in rows(clips)]
-    speakers = summary.speakers_of([own])
+    speakers = measures.speakers_of([own])
     for metric, measure in of_replaced([own]).items():
         others = ("neutral",) if metric[1] == "auc neutral" else ("neutral", "required")
         column = "odds_neutral" if metric[1] == "auc neutral" else "odds_all"
@@ -90,7 +90,7 @@ def test_what_is_not_changed_keeps_all_that_was_read_right(clips: list[Any]) -> 
         measure = of_roles([own], [own])[role, "u"]
         right = sum(row["role"] == row["read_role"] == role for row in own)
         assert measure.clips == right
-        kept = value(measure, len(summary.speakers_of([own])))[0]
+        kept = value(measure, len(measures.speakers_of([own])))[0]
         assert kept == 1 if right else math.isnan(kept)
 
 
@@ -137,5 +137,5 @@ def test_the_chance_is_that_of_drawing_roles_evenly() -> None:
 
 
 def test_snr_is_of_what_was_changed() -> None:
-    assert summary.mean_snr([[{"snr_db": "2.0"}, {"snr_db": "inf"}], [{"snr_db": "4.0"}]]) == 3.0
-    assert summary.mean_snr([[{"snr_db": "inf"}]]) == ""
+    assert measures.mean_snr([[{"snr_db": "2.0"}, {"snr_db": "inf"}], [{"snr_db": "4.0"}]]) == 3.0
+    assert measures.mean_snr([[{"snr_db": "inf"}]]) == ""
