@@ -8,21 +8,20 @@ from tempfile import TemporaryDirectory
 
 import numpy as np
 
-from aclipse.audio.functionals import functionals, size
-from aclipse.contracts import SAMPLE_RATE, Clip
+from aclipse.audio.functionals import size
+from aclipse.contracts import Clip
 from aclipse.experiments.federating import paper
 from aclipse.experiments.federating.attackers import learned, odds, opened
 from aclipse.experiments.federating.jobs import Learn
 from aclipse.experiments.federating.needed import jobs_of, missing
 from aclipse.experiments.federating.plan import Plan
 from aclipse.experiments.federating.readings import CENTRALLY, Read
-from aclipse.experiments.study.cost import Cost, by_kind, samples, seconds_of, unheard
+from aclipse.experiments.study.cost import Cost, by_kind, of_functionals, seconds_of, unheard
 from aclipse.experiments.study.jobs import Job
 from aclipse.experiments.study.pool import on_one_core
 from aclipse.experiments.updates.leaks import overheard
 from aclipse.protections.user_level_dp.clients import CUT, partition
 from aclipse.protections.user_level_dp.simulate import Federation
-from aclipse.training.functionals import is_kept
 
 KINDS = {Learn: "attackers, with their shadow federations", Read: "private federations, read by attackers"}
 PEOPLE, EACH = 8, 20  # invented speakers and their recordings
@@ -34,10 +33,7 @@ Rates = Mapping[str, float]  # kind of work → seconds an update, in one proces
 def costs(plan: Plan) -> list[Cost]:
     """The cost of what the plan lacks, one row a kind of job, functionals first; nothing is written."""
     every, left = jobs_of(plan), missing(plan)
-    clips = plan.manifest.clips
-    whole = is_kept(clips, plan.settings.functionals, plan.root / "features")
-    count = 0 if whole else len(clips)
-    first = Cost("clips to make functionals of", count, len(clips) - count, 0.0 if whole else _functionals(plan))
+    first = of_functionals(plan.manifest.clips, plan.settings.functionals, plan.root / "features")
     return [first, *by_kind(KINDS, every, job_seconds(plan, left))]
 
 
@@ -47,13 +43,6 @@ def job_seconds(plan: Plan, left: Sequence[Job]) -> dict[Job, float]:
         return {}
     rates = _rates(plan)
     return {job: _seconds(plan, job, rates) for job in left}
-
-
-def _functionals(plan: Plan) -> float:
-    """Seconds to make the functionals of all clips, from that of a second of noise."""
-    second = 0.1 * np.random.default_rng(0).standard_normal(SAMPLE_RATE).astype(np.float32)
-    audio = sum(samples(plan.manifest.clips).values()) / SAMPLE_RATE
-    return audio * seconds_of(lambda: functionals(second, plan.settings.functionals.kind))
 
 
 def _seconds(plan: Plan, job: Job, rates: Rates) -> float:

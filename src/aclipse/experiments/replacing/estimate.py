@@ -8,20 +8,18 @@ from tempfile import TemporaryDirectory
 
 import numpy as np
 
-from aclipse.audio.functionals import functionals
-from aclipse.contracts import SAMPLE_RATE, Clip
+from aclipse.contracts import Clip
 from aclipse.experiments.replacing.attackers import HEADS, OTHERS, train_risk_model
 from aclipse.experiments.replacing.jobs import Learn, Replace
 from aclipse.experiments.replacing.needed import jobs_of, missing
 from aclipse.experiments.replacing.plan import Plan
 from aclipse.experiments.replacing.readings import Read
 from aclipse.experiments.replacing.settings import DRAWN, RAW
-from aclipse.experiments.study.cost import Cost, by_kind, samples, seconds_of, unheard
+from aclipse.experiments.study.cost import Cost, by_kind, of_functionals, seconds_of, unheard
 from aclipse.experiments.study.jobs import Job
 from aclipse.experiments.study.pool import on_one_core
 from aclipse.protections.replacement.training import SEXES, Lesson
 from aclipse.training.batches import Speech
-from aclipse.training.functionals import is_kept
 from aclipse.training.loop import LoopSettings, fit
 
 KINDS = {Learn: "risk models", Replace: "autoencoders", Read: "readings, with attackers that learn"}
@@ -35,10 +33,7 @@ Rates = Mapping[str, float]  # kind of training → seconds a vector and epoch, 
 def costs(plan: Plan) -> list[Cost]:
     """The cost of what the plan lacks, one row a kind of job, functionals first; nothing is written."""
     every, left = jobs_of(plan), missing(plan)
-    clips = plan.manifest.clips if every else ()
-    whole = is_kept(clips, plan.settings.functionals, plan.root / "features")
-    count = 0 if whole else len(clips)
-    first = Cost("clips to make functionals of", count, len(clips) - count, 0.0 if whole else _functionals(plan))
+    first = of_functionals(plan.manifest.clips if every else (), plan.settings.functionals, plan.root / "features")
     return [first, *by_kind(KINDS, every, job_seconds(plan, left))]
 
 
@@ -48,13 +43,6 @@ def job_seconds(plan: Plan, left: Sequence[Job]) -> dict[Job, float]:
         return {}
     rates = _rates(plan)
     return {job: _seconds(plan, job, rates) for job in left}
-
-
-def _functionals(plan: Plan) -> float:
-    """Seconds to make the functionals of all clips, from that of a second of noise."""
-    second = 0.1 * np.random.default_rng(0).standard_normal(SAMPLE_RATE).astype(np.float32)
-    audio = sum(samples(plan.manifest.clips).values()) / SAMPLE_RATE
-    return audio * seconds_of(lambda: functionals(second, plan.settings.functionals.kind))
 
 
 def _seconds(plan: Plan, job: Job, rates: Rates) -> float:

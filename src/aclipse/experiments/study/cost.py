@@ -6,14 +6,17 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 import torch
 
 from aclipse.audio import files
+from aclipse.audio.functionals import FunctionalSettings, functionals
 from aclipse.contracts import SAMPLE_RATE, Clip
 from aclipse.experiments.study.jobs import Job
 from aclipse.training import loop, processes
+from aclipse.training.functionals import is_kept
 
 
 @dataclass(frozen=True)
@@ -34,6 +37,16 @@ def by_kind(kinds: Mapping[type, str], every: Sequence[Job], seconds: Mapping[Jo
         left = [seconds[job] for job in mine if job in seconds]
         rows.append(Cost(name, len(left), len(mine) - len(left), sum(left)))
     return rows
+
+
+def of_functionals(clips: Sequence[Clip], settings: FunctionalSettings, folder: Path) -> Cost:
+    """Of the functionals of all clips, where ``folder`` lacks them: from those of a second of noise."""
+    whole = is_kept(clips, settings, folder)
+    left = 0 if whole else len(clips)
+    second = 0.1 * np.random.default_rng(0).standard_normal(SAMPLE_RATE).astype(np.float32)
+    audio = 0.0 if whole else sum(samples(clips).values()) / SAMPLE_RATE
+    seconds = audio * seconds_of(lambda: functionals(second, settings.kind)) if left else 0.0
+    return Cost("clips to make functionals of", left, len(clips) - left, seconds)
 
 
 def samples(clips: Sequence[Clip]) -> dict[str, int]:
