@@ -126,7 +126,7 @@ def test_strict_privacy_keeps_the_last_model_and_states_its_guarantee(both: Mani
         [federation.federation(federation.rows, rules.federation, rules.privacy, rules.seed)], choose=True
     )
     weights = checkpoint.load(run.weights("federated"))[0]["weights"]
-    assert weights.equal(listener.federation.weights) and weights.equal(training.kept(listener))
+    assert weights.equal(listener.federation.weights) and weights.equal(listener.kept)
 
 
 @pytest.mark.parametrize(

@@ -20,7 +20,7 @@ from aclipse.experiments.ladder.outcome import Outcome, from_json
 from aclipse.experiments.updates.leaks import ALL, Leaks, overheard
 from aclipse.experiments.updates.shadow import aware_leaks, shadow_federations, shadow_leaks
 from aclipse.experiments.updates.subjects import Subject, rows_of
-from aclipse.experiments.updates.training import PART, Federated, kept, promises
+from aclipse.experiments.updates.training import PART, Federated, promises
 from aclipse.protections.user_level_dp.model import Shape, first_weights, read
 from aclipse.protections.user_level_dp.settings import PrivacySettings
 from aclipse.protections.user_level_dp.simulate import Federation
@@ -123,7 +123,7 @@ def _attack(bench: Bench, subject: Subject, folder: Path) -> tuple[list[Heard], 
     rows = rows_of(federated, subject, bench.folder / "sound")
     federation = federated.federation(rows, subject.federation, subject.privacy, recipe.seed)
     (listener,) = overheard([federation], choose=True)
-    leaks, found = listener.leaks, [_emotion(federated, federation, rows, kept(listener))]
+    leaks, found = listener.leaks, [_emotion(federated, federation, rows, listener.kept)]
     open_one = replace(subject, privacy=PrivacySettings())
     lessons = aware_leaks(bench.shadow(open_one), bench.shadow(subject), bench.seed)
     aware = bench.learned(lessons, folder)

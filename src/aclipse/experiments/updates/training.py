@@ -20,7 +20,7 @@ from aclipse.corpora.manifest import Manifest
 from aclipse.errors import CorpusError, MissingExtra, RecipeError, RunError
 from aclipse.experiments import run as runs
 from aclipse.experiments.recipe import Recipe
-from aclipse.experiments.updates.leaks import Listener, overheard
+from aclipse.experiments.updates.leaks import overheard
 from aclipse.protections.user_level_dp import accounting
 from aclipse.protections.user_level_dp.clients import Client, Rows, normalised, partition
 from aclipse.protections.user_level_dp.selection import view
@@ -115,16 +115,10 @@ def train(recipe: Recipe, manifest: Manifest, folder: Path, resume: bool = False
         log.info("%d clients learn together for %d rounds", len(federation.clients), len(federation.rounds))
         (listener,) = overheard([federation], choose=True)
         facts = _facts(federated, federation)
-        checkpoint.save(path, {"weights": kept(listener)}, facts)
+        checkpoint.save(path, {"weights": listener.kept}, facts)
         run.note(federated=facts)
     run.note(federated=checkpoint.load(path)[1], weights={PART: file_hash(path)})
     return run
-
-
-def kept(listener: Listener) -> Any:
-    """The global model that is used: the last one under strict privacy, where a choice would have to be paid for."""
-    strict = listener.federation.privacy.mode == "strict"
-    return listener.federation.weights if strict else listener.kept
 
 
 def reopen(folder: Path, changes: Sequence[str] = ()) -> Federated:
